@@ -1,0 +1,1 @@
+"""Generated from ``protos/inventory_grpc/v1`` by ``make proto``; do not edit."""
