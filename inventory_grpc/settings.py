@@ -1,0 +1,149 @@
+"""Everything that can be set, read once into one frozen object.
+
+A field `lock_timeout_ms` is the variable `INVENTORY_LOCK_TIMEOUT_MS` and the
+flag `--lock-timeout-ms`; a flag wins over the variable, which wins over the
+default. An empty variable counts as unset. Units stand last in the name.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX: Final = "INVENTORY_"
+
+_POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+psycopg2)?://", re.IGNORECASE)
+_TCP_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5})")
+_PORT_MAX = 65_535
+
+_MIB = 1024 * 1024
+
+
+def default_data_dir() -> Path:
+    """Where the embedded database lives: the XDG data directory of the user."""
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / "inventory_grpc"
+
+
+class Settings(BaseSettings):
+    """The settings of one server process; raises `ValidationError` when out of bounds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    # The URLs carry passwords: never part of a repr that may be logged.
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description="PostgreSQL URL of the service role, with rights on rows only. "
+        "Without it the server starts an embedded PostgreSQL.",
+    )
+    migration_database_url: str | None = Field(
+        None,
+        repr=False,
+        description="PostgreSQL URL of the role that owns the schema. Without it migrations run "
+        "as the service role, and the ledger is not protected from it.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Directory of the embedded database; made when missing.",
+    )
+    listen: str = Field(
+        "127.0.0.1:50051",
+        description="Address to serve on: HOST:PORT, [IPv6]:PORT or unix:PATH; "
+        "port 0 takes a free one.",
+    )
+    workers: int = Field(
+        1, ge=1, le=64, description="Server processes that share the listening port."
+    )
+    migrate: bool = Field(default=True, description="Bring the schema up to date before serving.")
+    pooler: Literal["none", "transaction"] = Field(
+        "none",
+        description="What stands between the server and PostgreSQL: nothing, or a connection "
+        "pooler in transaction mode (no prepared statements, nothing SET per session).",
+    )
+    committers: int = Field(
+        1, ge=1, le=16, description="Connections of one process that commit batches side by side."
+    )
+    batch_lines_max: int = Field(
+        1_000, ge=1, le=10_000, description="Lines that one write transaction may touch."
+    )
+    queue_commands_max: int = Field(
+        10_000, ge=1, le=1_000_000, description="Commands of one process waiting for their batch."
+    )
+    in_flight_max: int = Field(
+        4_096, ge=1, le=1_000_000, description="RPCs in flight per process; health checks exempt."
+    )
+    lock_timeout_ms: int = Field(
+        500, ge=1, le=60_000, description="How long a batch waits for one row lock."
+    )
+    statement_timeout_ms: int = Field(
+        5_000, ge=10, le=600_000, description="How long one statement of a batch may run."
+    )
+    lock_wait_ms_max: int = Field(
+        5_000,
+        ge=0,
+        le=600_000,
+        description="How long a command waits in the side queue for a blocked row.",
+    )
+    read_pool_size: int = Field(
+        8, ge=1, le=256, description="Database connections (and threads) for reads per process."
+    )
+    message_bytes_max: int = Field(
+        4 * _MIB, ge=1_024, le=64 * _MIB, description="Largest message received or sent."
+    )
+    metadata_bytes_max: int = Field(
+        16 * 1_024, ge=1_024, le=_MIB, description="Largest metadata of one call."
+    )
+    streams_max: int = Field(
+        100, ge=1, le=10_000, description="Concurrent streams of one client connection."
+    )
+    drain_seconds: int = Field(
+        30, ge=0, le=3_600, description="How long a stopping server finishes what is in flight."
+    )
+    answers_kept_hours: int = Field(
+        24, ge=1, le=8_760, description="How long the answer to a request_id can be replayed."
+    )
+    reflection: bool = Field(default=True, description="Serve gRPC reflection, v1 and v1alpha.")
+    demo: bool = Field(default=False, description="Fill an empty database with sample data.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line written."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Shape of log lines; auto: console on a terminal, JSON otherwise."
+    )
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _name_the_driver(cls, url: str | None) -> str | None:
+        # A bare postgresql:// means another driver in SQLAlchemy 2.1, one that is not installed.
+        if url is None:
+            return None
+        scheme = _POSTGRES_URL.match(url)
+        if scheme is None:
+            raise ValueError("must be a URL that starts with postgresql://")
+        return "postgresql+psycopg2://" + url[scheme.end() :]
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        if address.startswith("unix:") and len(address) > len("unix:"):
+            return address
+        tcp = _TCP_ADDRESS.fullmatch(address)
+        if tcp is None or int(tcp["port"]) > _PORT_MAX:
+            raise ValueError("must be HOST:PORT, [IPv6]:PORT or unix:PATH")
+        return address
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        # A daemon may change its directory; the data must not move with it.
+        return path.expanduser().absolute()
