@@ -1,0 +1,233 @@
+"""Commands: mutations as plain data, valid in form, waiting for their batch.
+
+Whoever builds one has checked its form (ranges, characters, required fields); what depends on
+stored data is decided later, under the locks.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from inventory_grpc.domain.model import AdjustmentReason, Labels, Money, ProductKey
+from inventory_grpc.domain.status import OrderStatus
+
+
+class AllocationStrategy(IntEnum):
+    """From which locations units are taken when a line names none."""
+
+    PRIORITY = 1
+    MOST_STOCK = 2
+    SINGLE_LOCATION = 3
+
+
+class Disposition(IntEnum):
+    """What becomes of returned units."""
+
+    RESTOCK = 1
+    DISCARD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DemandLine:
+    """One demanded quantity; an empty location_id lets the strategy choose."""
+
+    product: ProductKey
+    quantity: int
+    location_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineQuantity:
+    """Units of one line of an existing order."""
+
+    line_number: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    """Units coming back; an empty location_id means where they were taken."""
+
+    line_number: int
+    quantity: int
+    disposition: Disposition
+    location_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """CreateOrder. Result: Order."""
+
+    lines: tuple[DemandLine, ...]
+    allocation: AllocationStrategy
+    customer_reference: str
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOrderStatus:
+    """UpdateOrderStatus. Result: Order."""
+
+    order_id: str
+    status: OrderStatus
+    reason: str
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShipOrder:
+    """ShipOrder; no lines = everything open. Result: Order."""
+
+    order_id: str
+    lines: tuple[LineQuantity, ...]
+    reason: str
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """CancelOrder; no lines = everything open. Result: Order."""
+
+    order_id: str
+    lines: tuple[LineQuantity, ...]
+    reason: str
+    recall: bool
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOrder:
+    """ReturnOrder. Result: Order."""
+
+    order_id: str
+    lines: tuple[ReturnLine, ...]
+    reason: str
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustStock:
+    """AdjustStock. Result: StockChange."""
+
+    product: ProductKey
+    location_id: str
+    delta: int
+    reason: AdjustmentReason
+    note: str
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetStock:
+    """SetStock. Both expectations None = unchecked. Result: StockChange."""
+
+    product: ProductKey
+    location_id: str
+    on_hand: int
+    expected_on_hand: int | None
+    expected_version: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStockPolicy:
+    """SetStockPolicy; None = unchanged. Result: StockChange."""
+
+    product: ProductKey
+    location_id: str
+    safety_stock: int | None
+    backorder_limit: int | None
+    low_stock_threshold: int | None
+    clear_low_stock_threshold: bool
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStock:
+    """TransferStock; the location of each line is empty. Result: Transfer."""
+
+    from_location_id: str
+    to_location_id: str
+    lines: tuple[DemandLine, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateProduct:
+    """CreateProduct. Result: Product."""
+
+    sku: str
+    name: str
+    description: str
+    price: Money | None
+    labels: Labels
+    initial_stock: tuple[tuple[str, int], ...]
+    """(location_id, units)"""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateProduct:
+    """UpdateProduct; ``fields`` names which of the values below to take. Result: Product."""
+
+    product: ProductKey
+    fields: frozenset[str]
+    """of sku, name, description, price, labels"""
+    sku: str
+    name: str
+    description: str
+    price: Money | None
+    labels: Labels
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProduct:
+    """DeleteProduct. Result: Product."""
+
+    product: ProductKey
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndeleteProduct:
+    """UndeleteProduct. Result: Product."""
+
+    product_id: str
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateLocation:
+    """CreateLocation. Result: Location."""
+
+    location_id: str
+    display_name: str
+    priority: int
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLocation:
+    """UpdateLocation; ``fields`` names which of the values below to take. Result: Location."""
+
+    location_id: str
+    fields: frozenset[str]
+    """of display_name, priority, labels"""
+    display_name: str
+    priority: int
+    labels: Labels
+    expected_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLocation:
+    """DeleteLocation. Result: Location."""
+
+    location_id: str
+    expected_version: int
+
+
+OrderCommand = ChangeOrderStatus | ShipOrder | CancelOrder | ReturnOrder
+StockCommand = AdjustStock | SetStock | SetStockPolicy | TransferStock
+ProductCommand = CreateProduct | UpdateProduct | DeleteProduct | UndeleteProduct
+LocationCommand = CreateLocation | UpdateLocation | DeleteLocation
+Command = PlaceOrder | OrderCommand | StockCommand | ProductCommand | LocationCommand

@@ -1,0 +1,25 @@
+"""What a command answers when it is not refused."""
+
+from dataclasses import dataclass
+
+from inventory_grpc.domain.model import Location, Order, Product, StockLevel, StockMovement
+
+
+@dataclass(frozen=True, slots=True)
+class StockChange:
+    """A level after a change, and the movement that changed it."""
+
+    level: StockLevel
+    movement: StockMovement
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Every level a transfer touched, by key, and its movements, out and in, line by line."""
+
+    transfer_id: str
+    levels: tuple[StockLevel, ...]
+    movements: tuple[StockMovement, ...]
+
+
+Result = Order | StockChange | Transfer | Product | Location
