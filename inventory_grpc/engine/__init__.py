@@ -1,0 +1,1 @@
+"""The batcher: concurrent mutations become one row-locked transaction."""

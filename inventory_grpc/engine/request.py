@@ -1,0 +1,42 @@
+"""What goes into the write path and what comes out of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inventory_grpc.domain.commands import Command
+from inventory_grpc.domain.errors import DomainError
+from inventory_grpc.domain.results import Result
+
+EncodeRefusal = Callable[[DomainError], tuple[int, bytes]]
+"""A refusal as (gRPC code, serialized google.rpc.Status), made by the edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One mutation on its way: whose, under which request id, what, and how to answer it."""
+
+    caller: str
+    request_id: str
+    fingerprint: bytes
+    command: Command
+    encode: Callable[[Result], bytes]
+    """Runs between decision and commit, in the committer's thread."""
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer as it is stored: code 0 and a response, or a code and a google.rpc.Status."""
+
+    code: int
+    body: bytes
+    replayed: bool = False
+
+
+class RowRefused(Exception):
+    """An ATOMIC batch was refused; ``row`` is the index of its first failing row."""
+
+    def __init__(self, row: int, answer: Answer) -> None:
+        super().__init__(row)
+        self.row = row
+        self.answer = answer
