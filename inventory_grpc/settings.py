@@ -8,9 +8,9 @@ default. An empty variable counts as unset. Units stand last in the name.
 import os
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX: Final = "INVENTORY_"
@@ -131,6 +131,12 @@ class Settings(BaseSettings):
         if scheme is None:
             raise ValueError("must be a URL that starts with postgresql://")
         return "postgresql+psycopg2://" + url[scheme.end() :]
+
+    @model_validator(mode="after")
+    def _owner_and_service_share_a_server(self) -> Self:
+        if self.migration_database_url is not None and self.database_url is None:
+            raise ValueError("--migration-database-url needs --database-url beside it")
+        return self
 
     @field_validator("listen")
     @classmethod

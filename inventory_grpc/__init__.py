@@ -1,0 +1,1 @@
+"""A gRPC service that owns products, stock and orders for other backends."""
