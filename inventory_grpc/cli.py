@@ -22,8 +22,8 @@ app = typer.Typer(
     add_completion=False,
     # Boxes leave no room for the names of the settings.
     rich_markup_mode=None,
-    # A traceback with local variables would print passwords.
-    pretty_exceptions_show_locals=False,
+    # Plain tracebacks: a boxed one with local variables would print passwords.
+    pretty_exceptions_enable=False,
 )
 
 _WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
