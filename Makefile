@@ -19,7 +19,7 @@ help: ## Show what there is
 
 .PHONY: serve
 serve: $(VENV)/.runtime ## Serve; without INVENTORY_DATABASE_URL on an embedded PostgreSQL. Flags: ARGS='--listen …'
-	@INVENTORY_DATA_DIR='$(INVENTORY_DATA_DIR)' exec $(BIN)/inventory-grpc serve $(ARGS)
+	@INVENTORY_DATA_DIR='$(INVENTORY_DATA_DIR)' exec $(BIN)/inventory-grpc serve --demo $(ARGS)
 
 .PHONY: test
 test: $(VENV)/.dev ## Run all tests. Flags for pytest: ARGS='-k …'

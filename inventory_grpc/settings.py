@@ -109,11 +109,18 @@ class Settings(BaseSettings):
     drain_seconds: int = Field(
         30, ge=0, le=3_600, description="How long a stopping server finishes what is in flight."
     )
+    drain_notice_ms: int = Field(
+        0,
+        ge=0,
+        le=60_000,
+        description="How long a stopping server still takes calls while its health says "
+        "NOT_SERVING, so that balancers that poll it can notice.",
+    )
     answers_kept_hours: int = Field(
         24, ge=1, le=8_760, description="How long the answer to a request_id can be replayed."
     )
     reflection: bool = Field(default=True, description="Serve gRPC reflection, v1 and v1alpha.")
-    demo: bool = Field(default=False, description="Fill an empty database with sample data.")
+    demo: bool = Field(default=False, description="Add a small sample catalogue.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line written."
     )
