@@ -1,0 +1,19 @@
+"""Why a server cannot start, each as one line for whoever started it."""
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line without credentials."""
+
+
+class AddressTakenError(StartError):
+    """Somebody else listens there."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"cannot listen on {address}: it is in use by another process")
+
+
+class AddressUnusableError(StartError):
+    """The address is not this machine's, or needs rights this process lacks."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"cannot listen on {address}: {why}")

@@ -1,0 +1,85 @@
+"""grpc.health.v1: readiness under "" and every service's name, liveness under "liveness".
+
+Readiness says whether calls can succeed: it is NOT_SERVING while the database is away or has a
+schema this code cannot serve, and while the server drains. Liveness is SERVING as long as the
+process answers at all: restarting it would not bring a database back.
+
+grpcio-health-checking's own servicer writes to its watchers under the lock that a change of status
+needs, so one watcher that does not read would freeze the status for all.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+LIVENESS: Final = "liveness"
+
+_Request = health_pb2.HealthCheckRequest
+_Answer = health_pb2.HealthCheckResponse
+_Context = grpc.aio.ServicerContext[_Request, _Answer]
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    """The health service. Belongs to one event loop; a new one is alive but not ready."""
+
+    def __init__(self, services: Iterable[str]) -> None:
+        self._ready_names = frozenset({"", *services})
+        self._ready = False
+        self._draining = False
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Change the readiness; without effect once draining."""
+        if not self._draining and ready != self._ready:
+            self._ready = ready
+            self._wake_watchers()
+
+    def drain(self) -> None:
+        """Be NOT_SERVING for good."""
+        self.set_ready(ready=False)
+        self._draining = True
+
+    def close(self) -> None:
+        """End every Watch stream, so that none outlives the server's grace."""
+        self._closed = True
+        self._wake_watchers()
+
+    async def Check(self, request: _Request, context: _Context) -> _Answer:  # noqa: N802
+        """The status of a service; NOT_FOUND for an unknown one."""
+        status = self._status(request.service)
+        if status is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+        return _Answer(status=status)
+
+    async def Watch(  # noqa: N802
+        self,
+        request: _Request,
+        context: _Context,  # noqa: ARG002
+    ) -> AsyncIterator[_Answer]:
+        """The status of a service now and after every change; SERVICE_UNKNOWN is a status here."""
+        last: int | None = None
+        while not self._closed:
+            # Taken before the status, so that a change during a slow write is not missed.
+            changed = self._changed
+            status = self._status(request.service)
+            if status is None:
+                status = _Answer.SERVICE_UNKNOWN
+            if status != last:
+                yield _Answer(status=status)
+                last = status
+            await changed.wait()
+
+    def _status(self, service: str) -> int | None:
+        if service == LIVENESS:
+            return _Answer.SERVING
+        if service not in self._ready_names:
+            return None
+        return _Answer.SERVING if self._ready else _Answer.NOT_SERVING
+
+    def _wake_watchers(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
