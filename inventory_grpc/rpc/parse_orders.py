@@ -17,8 +17,6 @@ _Sent = TypeVar("_Sent")
 _Line = TypeVar("_Line")
 
 _ALLOCATIONS = {0: AllocationStrategy.PRIORITY} | {int(way): way for way in AllocationStrategy}
-    int(value): value for value in AllocationStrategy
-}
 _DISPOSITIONS = {int(value): value for value in Disposition}
 _STATUSES = {int(value): value for value in OrderStatus}
 
