@@ -82,7 +82,7 @@ def postgres() -> Iterator[Postgres]:
     if given:
         yield _with_roles(make_url(given))
         return
-    with passable_directory() as directory, EmbeddedPostgres(directory, _FAST) as pg:
+    with _passable_directory() as directory, EmbeddedPostgres(directory, _FAST) as pg:
         service, owner, superuser = (make_url(pg.url("postgres", role)) for role in ROLES)
         yield Postgres(service, owner, superuser)
 
@@ -117,8 +117,15 @@ def empty_database(postgres: Postgres) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture
+def passable_dir() -> Iterator[Path]:
+    """A temporary directory for an embedded server of this test's own."""
+    with _passable_directory() as directory:
+        yield directory
+
+
 @contextmanager
-def passable_directory() -> Iterator[Path]:
+def _passable_directory() -> Iterator[Path]:
     """A temporary directory that other users may pass through, which pytest's are not."""
     with tempfile.TemporaryDirectory(prefix="inventory-test-") as name:
         directory = Path(name)
