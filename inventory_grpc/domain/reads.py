@@ -1,0 +1,130 @@
+"""Questions as plain data, valid in form, and what lists and snapshots answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from inventory_grpc.domain.model import Money, MovementKind, ProductKey, StockLevel
+from inventory_grpc.domain.status import OrderStatus
+
+R = TypeVar("R")
+
+
+class ProductOrder(IntEnum):
+    """What products are listed by; the numbers are those of the wire."""
+
+    CREATE_TIME = 1
+    SKU = 2
+    NAME = 3
+    PRICE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ProductQuery:
+    """Which products, in which order; ties are broken by product_id."""
+
+    words: tuple[str, ...] = ()
+    """Each occurs in name, description or SKU, in either case."""
+    sku_prefix: str = ""
+    min_price: Money | None = None
+    max_price: Money | None = None
+    in_stock: bool | None = None
+    low_stock: bool | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    """All of them, sorted."""
+    show_deleted: bool = False
+    order_by: ProductOrder = ProductOrder.CREATE_TIME
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocationQuery:
+    """Which locations, by location_id."""
+
+    show_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevelQuery:
+    """Which levels, by product_id and location_id."""
+
+    product: ProductKey | None = None
+    location_id: str = ""
+    low_stock: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MovementQuery:
+    """Which movements, newest first."""
+
+    product: ProductKey | None = None
+    location_id: str = ""
+    kinds: tuple[MovementKind, ...] = ()
+    order_id: str = ""
+    request_id: str = ""
+    start_time: datetime | None = None
+    """Inclusive."""
+    end_time: datetime | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Which orders, newest first."""
+
+    statuses: tuple[OrderStatus, ...] = ()
+    """Any of them, each once; empty = all."""
+    product: ProductKey | None = None
+    customer_reference: str = ""
+    created_after: datetime | None = None
+    """Inclusive."""
+    created_before: datetime | None = None
+    """Exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEventQuery:
+    """The events of one order, newest first."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a list."""
+
+    size: int
+    token: str = ""
+    """Made by the page before; empty = the first page."""
+    include_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """One part of a list. Whoever shows fewer of its rows asks for the token after the last."""
+
+    rows: Sequence[R]
+    more: bool
+    """There are rows behind these."""
+    token_after: Callable[[R], str]
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """One product's levels, by location_id, as of one snapshot."""
+
+    product_id: str
+    sku: str
+    levels: tuple[StockLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilitySnapshot:
+    """What was true of several products at ``snapshot_time``."""
+
+    found: Sequence[Availability]
+    missing: Sequence[ProductKey]
+    snapshot_time: datetime

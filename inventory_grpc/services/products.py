@@ -1,0 +1,55 @@
+"""Reading products."""
+
+from collections.abc import Sequence
+
+from inventory_grpc.domain.errors import ProductNotFound
+from inventory_grpc.domain.model import Product, ProductKey
+from inventory_grpc.domain.reads import Page, PageRequest, ProductQuery
+from inventory_grpc.services.paging import PageTokens, page_of
+from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.page_tokens import Position
+from inventory_grpc.store.queries import products
+
+
+class Products:
+    """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
+
+    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+        self._database = database
+        self._tokens = tokens
+
+    def get(self, key: ProductKey, time_left: float | None) -> Product:
+        """One product; a deleted one by id only. Raises ProductNotFound."""
+        with self._database.begin(time_left) as conn:
+            product = products.get(conn, key)
+        if product is None:
+            raise ProductNotFound.of(key)
+        return product
+
+    def batch_get(
+        self, keys: Sequence[ProductKey], time_left: float | None
+    ) -> tuple[list[Product], list[ProductKey]]:
+        """(those found, in the order asked for, each once; the keys of the others)."""
+        asked = list(dict.fromkeys(keys))
+        with self._database.begin(time_left) as conn:
+            found = products.batch_get(conn, asked)
+        by_key = {ProductKey(each.product_id): each for each in found}
+        # A deleted one does not answer to its SKU.
+        by_key |= {ProductKey("", each.sku): each for each in found if each.delete_time is None}
+        present = {by_key[key].product_id: by_key[key] for key in asked if key in by_key}
+        return list(present.values()), [key for key in asked if key not in by_key]
+
+    def page(
+        self, query: ProductQuery, request: PageRequest, time_left: float | None
+    ) -> Page[Product]:
+        """One page. Raises PageTokenInvalid."""
+        with self._database.begin(time_left) as conn:
+            after = self._tokens.position(conn, query, request.token)
+            rows = products.page(conn, query, after, request.size + 1)
+            total = products.count(conn, query) if request.include_total else None
+
+            def position_of(product: Product) -> Position:
+                return products.position_of(query, product)
+
+            sealer = self._tokens.sealer(conn, query, position_of)
+        return page_of(rows, request, sealer, total)

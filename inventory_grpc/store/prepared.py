@@ -1,0 +1,57 @@
+"""Statements of the hot reads: compiled once, planned once per connection.
+
+Planning a join of three tables costs PostgreSQL five times what running it for one order does
+(200 against 35 µs), and a pass through SQLAlchemy's execution costs more than our part of the rest
+of the call. So these few statements are rendered when the module loads, prepared on a connection
+when it first needs them, and run on its cursor. Behind a pooler they go unprepared.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, Select
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+
+from inventory_grpc.store.engine import limited
+
+Row = tuple[Any, ...]
+
+
+class Prepared:
+    """One statement with named parameters, each cast to its type in the statement."""
+
+    def __init__(self, name: str, statement: Select[Any]) -> None:
+        self._name = name
+        numbered = statement.compile(dialect=_dialect("numeric_dollar"))
+        self._parameters: Sequence[str] = numbered.positiontup or ()
+        places = ", ".join(f"%({parameter})s" for parameter in self._parameters)
+        self._prepare = f"PREPARE {name} AS {numbered}"
+        self._execute = f"EXECUTE {name} ({places})"
+        self._plain = str(statement.compile(dialect=_dialect("pyformat")))
+
+    def rows(self, conn: Connection, /, **parameters: object) -> list[Row]:
+        """Runs it; parameters that are arrays go as ``array_text``."""
+        cursor = conn.connection.cursor()
+        try:
+            cursor.execute(limited(conn, self._sql(conn, cursor)), parameters)
+            return cast("list[Row]", cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def _sql(self, conn: Connection, cursor: Any) -> str:
+        known: set[str] | None = conn.info.get("prepared")
+        if known is None:
+            return self._plain
+        if self._name not in known:
+            cursor.execute(self._prepare)
+            known.add(self._name)
+        return self._execute
+
+
+def _dialect(paramstyle: Literal["numeric_dollar", "pyformat"]) -> PGDialect_psycopg2:
+    return PGDialect_psycopg2(paramstyle=paramstyle)  # type: ignore[no-untyped-call]
+
+
+def array_text(values: Sequence[str]) -> str:
+    """A text array as PostgreSQL reads it; for ids and SKUs, which need no escapes."""
+    return '{"' + '","'.join(values) + '"}' if values else "{}"

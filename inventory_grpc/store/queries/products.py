@@ -1,0 +1,256 @@
+"""Products with their stock summed over locations."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Numeric,
+    Select,
+    Subquery,
+    bindparam,
+    cast,
+    collate,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from inventory_grpc.domain.model import Money, Product, ProductKey, ProductStock
+from inventory_grpc.domain.reads import ProductOrder, ProductQuery
+from inventory_grpc.store.page_tokens import Position
+from inventory_grpc.store.prepared import Prepared, Row, array_text
+from inventory_grpc.store.queries import rows
+from inventory_grpc.store.queries.rows import IDS, KEYS, ZERO, money
+from inventory_grpc.store.tables import ID, KEY, MONEY, UNPRICED, products, stock_levels
+
+_COLUMNS = (
+    products.c.product_id,
+    products.c.sku,
+    products.c.name,
+    products.c.description,
+    products.c.price_amount,
+    products.c.price_currency,
+    products.c.labels,
+    products.c.version,
+    products.c.create_time,
+    products.c.update_time,
+    products.c.delete_time,
+)
+_LIVE = products.c.delete_time.is_(None)
+# Exactly the expression of products_price_idx.
+_price: ColumnElement[Decimal] = func.coalesce(
+    products.c.price_amount, literal(UNPRICED, literal_execute=True)
+)
+_SORT: dict[ProductOrder, ColumnElement[Any] | None] = {
+    ProductOrder.CREATE_TIME: None,
+    ProductOrder.SKU: products.c.sku,
+    ProductOrder.NAME: products.c.name,
+    ProductOrder.PRICE: _price,
+}
+_level = stock_levels.c
+_available = _level.on_hand - _level.allocated - _level.held - _level.safety_stock
+
+
+def _with_stock(chosen: Subquery) -> Select[Any]:
+    """Columns of the chosen products, then on_hand, allocated, held, available."""
+    sums = (_level.on_hand, _level.allocated, _level.held, _available)
+    stock = (
+        select(
+            *(
+                cast(func.coalesce(func.sum(each), ZERO), _level.on_hand.type).label(f"sum_{index}")
+                for index, each in enumerate(sums)
+            )
+        )
+        .where(_level.product_id == chosen.c.product_id)
+        .lateral("stock")
+    )
+    return select(chosen, *stock.c).select_from(chosen.join(stock, true()))
+
+
+def _prepared(name: str, *conditions: ColumnElement[bool]) -> Prepared:
+    return Prepared(name, _with_stock(select(*_COLUMNS).where(*conditions).subquery("chosen")))
+
+
+_BY_ID = _prepared("product_by_id", products.c.product_id == bindparam("product_id", type_=ID))
+_BY_SKU = _prepared("product_by_sku", products.c.sku == bindparam("sku", type_=KEY), _LIVE)
+_IDS = select(products.c.product_id).where(
+    products.c.product_id == func.any(bindparam("ids", type_=IDS))
+)
+_SKUS = select(products.c.product_id).where(
+    products.c.sku == func.any(bindparam("skus", type_=KEYS)), _LIVE
+)
+_SEVERAL = _prepared("products_by_key", products.c.product_id.in_(_IDS.union(_SKUS)))
+
+
+def get(conn: Connection, key: ProductKey) -> Product | None:
+    """One product with its stock, as of one snapshot; a deleted one by id only."""
+    if key.product_id:
+        found = _BY_ID.rows(conn, product_id=key.product_id)
+    else:
+        found = _BY_SKU.rows(conn, sku=key.sku)
+    return _product(found[0]) if found else None
+
+
+def batch_get(conn: Connection, keys: Sequence[ProductKey]) -> list[Product]:
+    """Those that exist, in any order, as of one snapshot."""
+    ids = [key.product_id for key in keys if key.product_id]
+    skus = [key.sku for key in keys if not key.product_id]
+    found = _SEVERAL.rows(conn, ids=array_text(ids), skus=array_text(skus))
+    return [_product(row) for row in found]
+
+
+def find_id(conn: Connection, key: ProductKey) -> str | None:
+    """The id of a product named for a filter."""
+    by_id = products.c.product_id == key.product_id
+    statement = select(products.c.product_id).where(
+        *([by_id] if key.product_id else [products.c.sku == key.sku, _LIVE])
+    )
+    return conn.execute(statement).scalar()
+
+
+def page(
+    conn: Connection, query: ProductQuery, after: Position | None, limit: int
+) -> list[Product]:
+    """At most ``limit`` products behind ``after`` in the order of the query."""
+    sort = _sort_key(query)
+    chosen = select(*_COLUMNS).where(*_conditions(query))
+    if after is not None:
+        here, there = tuple_(*sort), tuple_(*_literals(query, after))
+        chosen = chosen.where(here < there if query.descending else here > there)
+    ordered = chosen.order_by(*(_directed(query, each) for each in sort)).limit(limit)
+    page_ = ordered.subquery("chosen")
+    outer = _sort_key_of(query, page_)
+    statement = _with_stock(page_).order_by(*(_directed(query, each) for each in outer))
+    return [_product(tuple(row)) for row in conn.execute(statement)]
+
+
+def position_of(query: ProductQuery, product: Product) -> Position:
+    """Where ``product`` stands in the order of the query."""
+    match query.order_by:
+        case ProductOrder.SKU:
+            return (product.sku, product.product_id)
+        case ProductOrder.NAME:
+            return (product.name, product.product_id)
+        case ProductOrder.PRICE:
+            return (str(product.price.amount if product.price else UNPRICED), product.product_id)
+        case _:
+            return (product.product_id,)
+
+
+def count(conn: Connection, query: ProductQuery) -> int:
+    """How many products the query finds."""
+    return rows.count(conn, products, _conditions(query))
+
+
+def _sort_key(query: ProductQuery) -> list[ColumnElement[Any]]:
+    first = _SORT[query.order_by]
+    return [products.c.product_id] if first is None else [first, products.c.product_id]
+
+
+def _sort_key_of(query: ProductQuery, chosen: Subquery) -> list[ColumnElement[Any]]:
+    match query.order_by:
+        case ProductOrder.SKU:
+            return [chosen.c.sku, chosen.c.product_id]
+        case ProductOrder.NAME:
+            return [chosen.c.name, chosen.c.product_id]
+        case ProductOrder.PRICE:
+            price = func.coalesce(chosen.c.price_amount, literal(UNPRICED, literal_execute=True))
+            return [price, chosen.c.product_id]
+        case _:
+            return [chosen.c.product_id]
+
+
+def _directed(query: ProductQuery, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return column.desc() if query.descending else column.asc()
+
+
+def _literals(query: ProductQuery, after: Position) -> list[ColumnElement[Any]]:
+    if query.order_by is ProductOrder.CREATE_TIME:
+        return [literal(after[0], ID)]
+    first, product_id = after
+    is_price = query.order_by is ProductOrder.PRICE
+    # UNPRICED is one digit too long for the column's type.
+    value = literal(Decimal(first), Numeric()) if is_price else literal(first, KEY)
+    return [value, literal(product_id, ID)]
+
+
+def _conditions(query: ProductQuery) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [] if query.show_deleted else [_LIVE]
+    conditions += [_mentions(word) for word in query.words]
+    if query.sku_prefix:
+        # A range instead of LIKE: what an index on bytewise order can find.
+        conditions += [
+            products.c.sku >= query.sku_prefix,
+            products.c.sku < _behind_prefix(query.sku_prefix),
+        ]
+    conditions += _priced(query.min_price, query.max_price)
+    if query.labels:
+        labels = literal(dict(query.labels), JSONB)
+        conditions.append(products.c.labels.contains(labels))
+    if query.in_stock is not None:
+        conditions.append(_somewhere(_available > 0, wanted=query.in_stock))
+    if query.low_stock is not None:
+        low = [_available <= _level.low_stock_threshold, _level.version > 0]
+        conditions.append(_somewhere(*low, wanted=query.low_stock))
+    return conditions
+
+
+def _mentions(word: str) -> ColumnElement[bool]:
+    """``word`` in name, SKU or description, in either case.
+
+    No index serves this: trigrams are an extension that a database may lack. It tests rows in the
+    order of the page and stops when that is full, so common words are cheap and a word that no
+    product has costs one pass over the products (1 µs each). The columns' own order is bytewise and
+    knows the case of ASCII only, hence the database's for this.
+    """
+    columns = (products.c.name, products.c.sku, products.c.description)
+    return or_(*(collate(each, "default").icontains(word, autoescape=True) for each in columns))
+
+
+def _behind_prefix(prefix: str) -> str:
+    # SKUs are ASCII below DEL.
+    return prefix + "\x7f"
+
+
+def _priced(least: Money | None, most: Money | None) -> Iterable[ColumnElement[bool]]:
+    if least is not None:
+        yield products.c.price_currency == least.currency
+        yield _price >= literal(least.amount, MONEY)
+    if most is not None:
+        yield products.c.price_currency == most.currency
+        yield _price <= literal(most.amount, MONEY)
+
+
+def _somewhere(*conditions: ColumnElement[bool], wanted: bool) -> ColumnElement[bool]:
+    there = (
+        select(literal(1))
+        .where(_level.product_id == products.c.product_id, *conditions)
+        .correlate(products)
+        .exists()
+    )
+    return there if wanted else ~there
+
+
+def _product(row: Row) -> Product:
+    product_id, sku, name, description, amount, currency, labels, version, *times_and_stock = row
+    created, updated, deleted, *stock = times_and_stock
+    return Product(
+        product_id,
+        sku,
+        name,
+        description,
+        money(amount, currency),
+        labels,
+        version,
+        created,
+        updated,
+        deleted,
+        ProductStock(*stock),
+    )

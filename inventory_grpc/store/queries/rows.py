@@ -1,0 +1,85 @@
+"""What the queries share: money columns, UUIDv7 bounds, existence."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from inventory_grpc.domain.model import Money
+from inventory_grpc.store.tables import ID, KEY, locations, orders, service_identity
+
+IDS = ARRAY(ID)
+KEYS = ARRAY(KEY)
+
+ZERO: ColumnElement[int] = literal_column("0")
+"""In the statement's text: a prepared one has parameters only for what the caller gives."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+# Makers of ids may run ahead of their clock to keep them ascending; the exact test is on the time.
+_CLOCK_SLACK = timedelta(seconds=1)
+_MS_MAX = 2**48 - 1
+
+
+def money(amount: Decimal | None, currency: str | None) -> Money | None:
+    """Both columns or neither."""
+    return None if amount is None or currency is None else Money(currency, amount)
+
+
+def made_between(
+    id_column: ColumnElement[str],
+    time_column: ColumnElement[datetime],
+    start: datetime | None,
+    end: datetime | None,
+) -> list[ColumnElement[bool]]:
+    """Conditions for ``start <= time < end`` that let an index on a UUIDv7 id find the range."""
+    conditions: list[ColumnElement[bool]] = []
+    if start is not None:
+        conditions += [time_column >= start, id_column >= _uuid7_floor(start - _CLOCK_SLACK)]
+    if end is not None:
+        conditions += [time_column < end, id_column <= _uuid7_floor(end + _CLOCK_SLACK)]
+    return conditions
+
+
+def count(conn: Connection, source: FromClause, conditions: Collection[ColumnElement[bool]]) -> int:
+    """Rows that meet all conditions; costs as much as there are."""
+    total: int = conn.execute(
+        select(func.count()).select_from(source).where(*conditions)
+    ).scalar_one()
+    return total
+
+
+def known_locations(conn: Connection, location_ids: Collection[str]) -> set[str]:
+    """Those that exist, deleted ones too: what they hold stays readable."""
+    column = locations.c.location_id
+    return set(conn.execute(select(column).where(column.in_(location_ids))).scalars())
+
+
+def order_exists(conn: Connection, order_id: str) -> bool:
+    """Whether there is such an order."""
+    found: Select[Any] = select(literal(1)).where(orders.c.order_id == order_id)
+    return conn.execute(found).first() is not None
+
+
+def token_key(conn: Connection) -> bytes:
+    """The key that page tokens of this database are signed with."""
+    return bytes(conn.execute(select(service_identity.c.token_key)).scalar_one())
+
+
+def _uuid7_floor(moment: datetime) -> str:
+    """The smallest UUID of the millisecond of ``moment``."""
+    milliseconds = min(max((moment - _EPOCH) // _MILLISECOND, 0), _MS_MAX)
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
