@@ -26,10 +26,17 @@ def fits(directory: Path) -> bool:
 
 @contextmanager
 def socket_directory(base: Path, account: Account | None) -> Iterator[Path]:
-    """A 0700 directory of the account: in `base`, or a temporary one if that is too deep."""
+    """A 0700 directory of the account: in `base`, or a temporary one if that is too deep.
+
+    Needs the lock of the data directory, and that no earlier postmaster runs.
+    """
     inside = base / "socket"
     if fits(inside):
         make_private_directory(inside, account)
+        # A killed postmaster leaves its socket's lock file, and PostgreSQL refuses to start when
+        # the number in it is in use again, even if only by a zombie.
+        for name in (_SOCKET_NAME, f"{_SOCKET_NAME}.lock"):
+            (inside / name).unlink(missing_ok=True)
         yield inside
         return
     outside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_directory(account)))
