@@ -1,0 +1,93 @@
+"""StockService's reads."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from inventory_grpc.domain.reads import Availability
+from inventory_grpc.rpc import convert, validate
+from inventory_grpc.rpc.reads import filters
+from inventory_grpc.rpc.reads.answers import Call, bounded, fill, page_request, product_keys
+from inventory_grpc.rpc.validate import Violations
+from inventory_grpc.services.reads import Reads
+from inventory_grpc.v1 import stock_pb2
+
+LOCATIONS_MAX: Final = 100
+"""Locations of one BatchGetAvailability."""
+
+
+class StockReads:
+    """Needs ``reads``; raises domain errors."""
+
+    reads: Reads
+
+    def GetStockLevel(  # noqa: N802
+        self, request: stock_pb2.GetStockLevelRequest, context: Call
+    ) -> stock_pb2.GetStockLevelResponse:
+        """One level; zeros where there never was stock."""
+        found = Violations()
+        key = validate.product_key(request.product, found, "", "product")
+        place = validate.location_id_or_default(request.location_id, found, "", "location_id")
+        found.refuse_if_any()
+        level = self.reads.stock.get_level(key, place, context.time_remaining())
+        response = stock_pb2.GetStockLevelResponse()
+        convert.stock_level(level, response.stock_level)
+        return response
+
+    def ListStockLevels(  # noqa: N802
+        self, request: stock_pb2.ListStockLevelsRequest, context: Call
+    ) -> stock_pb2.ListStockLevelsResponse:
+        """One page, by product_id and location_id."""
+        found = Violations()
+        query, part = filters.stock_levels(request, found), page_request(request, found)
+        found.refuse_if_any()
+        page = self.reads.stock.levels_page(query, part, context.time_remaining())
+        response = stock_pb2.ListStockLevelsResponse(total_size=page.total)
+        response.next_page_token = fill(response.stock_levels, page, convert.stock_level)
+        return response
+
+    def BatchGetAvailability(  # noqa: N802
+        self, request: stock_pb2.BatchGetAvailabilityRequest, context: Call
+    ) -> stock_pb2.BatchGetAvailabilityResponse:
+        """Those found, the keys of the others, and when it was true."""
+        found = Violations()
+        sent = product_keys(request.products, found)
+        places = _location_ids(request.location_ids, found)
+        found.refuse_if_any()
+        snapshot = self.reads.stock.availability(list(sent), places, context.time_remaining())
+        response = stock_pb2.BatchGetAvailabilityResponse(
+            missing=[sent[key] for key in snapshot.missing],
+            snapshot_time=convert.timestamp(snapshot.snapshot_time),
+        )
+        for availability in snapshot.found:
+            _availability(availability, response.availabilities.add())
+        return bounded(response)
+
+    def ListStockMovements(  # noqa: N802
+        self, request: stock_pb2.ListStockMovementsRequest, context: Call
+    ) -> stock_pb2.ListStockMovementsResponse:
+        """One page, newest first."""
+        found = Violations()
+        query, part = filters.movements(request, found), page_request(request, found)
+        found.refuse_if_any()
+        page = self.reads.stock.movements_page(query, part, context.time_remaining())
+        response = stock_pb2.ListStockMovementsResponse(total_size=page.total)
+        response.next_page_token = fill(response.movements, page, convert.movement)
+        return response
+
+
+def _location_ids(ids: Sequence[str], found: Violations) -> list[str]:
+    looked_at = range(validate.count(ids, (0, LOCATIONS_MAX), found, "location_ids"))
+    return [
+        validate.location_id(ids[index], found, "", f"location_ids[{index}]") for index in looked_at
+    ]
+
+
+def _availability(source: Availability, into: stock_pb2.Availability) -> None:
+    into.product_id = source.product_id
+    into.sku = source.sku
+    into.on_hand = sum(level.on_hand for level in source.levels)
+    into.allocated = sum(level.allocated for level in source.levels)
+    into.held = sum(level.held for level in source.levels)
+    into.available = sum(level.available for level in source.levels)
+    for level in source.levels:
+        convert.stock_level(level, into.levels.add())
