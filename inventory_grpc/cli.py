@@ -36,8 +36,11 @@ def main() -> None:
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGTERM or SIGINT), then finish what is in flight."""
+    from inventory_grpc.server import logging  # noqa: PLC0415
     from inventory_grpc.server.run import serve as run_server  # noqa: PLC0415
 
+    # Before the embedded database starts: it has things to say, too.
+    logging.configure(settings.log_level, settings.log_format)
     if settings.database_url is not None:
         return run_server(settings, embedded=None)
 
@@ -56,6 +59,9 @@ def serve(settings: Settings) -> int:
 
 def migrate(settings: Settings) -> int:
     """Bring the schema up to date and print its revision."""
+    from inventory_grpc.server import logging  # noqa: PLC0415
+
+    logging.configure(settings.log_level, settings.log_format)
     url = settings.migration_database_url or settings.database_url
     if url is not None:
         return _upgrade(url)
@@ -103,12 +109,19 @@ def dial_target(listen: str) -> str:
 
 
 def _upgrade(url: str) -> int:
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
     from inventory_grpc.store.migrate import upgrade  # noqa: PLC0415
 
-    typer.echo(f"schema revision {upgrade(url)}")
+    try:
+        revision = upgrade(url)
+    except DBAPIError as error:
+        # The driver's words: SQLAlchemy would add the statement and its parameters.
+        return _failed(error.orig or error)
+    typer.echo(f"schema revision {revision}")
     return 0
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     sys.stderr.write(f"{error}\n")
     return 1
