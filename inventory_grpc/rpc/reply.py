@@ -1,0 +1,69 @@
+"""What a call ends with when it is not a plain OK: code, text, trailing metadata.
+
+Code, details and trailers are set on the context and an empty reply returned: that costs no
+exception through gRPC, and an ``abort`` would.
+"""
+
+from collections.abc import Sequence
+from typing import Final, cast
+
+import grpc
+from google.rpc import status_pb2  # type: ignore[import-untyped]
+
+from inventory_grpc.domain.errors import DomainError
+from inventory_grpc.rpc import errors
+
+TIME_LEFT_SECONDS_MAX: Final = 60.0
+"""No call waits longer, whatever its deadline."""
+
+REQUEST_ID: Final = "request-id"
+REPLAY: Final = ("idempotent-replay", "true")
+
+_STATUS_DETAILS: Final = "grpc-status-details-bin"
+_PUSHBACK: Final = "grpc-retry-pushback-ms"
+
+Context = grpc.aio.ServicerContext[object, object]
+Trailer = tuple[str, str | bytes]
+
+
+class DeadlineOver(Exception):
+    """The caller no longer waits; it has its DEADLINE_EXCEEDED already."""
+
+
+def time_left(context: Context) -> float:
+    """Seconds until the deadline, at most 60. Raises DeadlineOver."""
+    # None without a deadline, whatever the type says.
+    remaining = cast("float | None", context.time_remaining())
+    if remaining is None or remaining > TIME_LEFT_SECONDS_MAX:
+        return TIME_LEFT_SECONDS_MAX
+    if remaining <= 0:
+        raise DeadlineOver
+    return remaining
+
+
+def add_trailers(context: Context, trailers: Sequence[Trailer]) -> None:
+    """More trailing metadata, beside what is there."""
+    context.set_trailing_metadata((*context.trailing_metadata(), *trailers))
+
+
+def refuse(context: Context, error: DomainError) -> bytes:
+    """Ends the call with the refusal's status; the empty reply is never sent."""
+    pushback = errors.pushback_ms(error)
+    if pushback is not None:
+        add_trailers(context, [(_PUSHBACK, str(pushback))])
+    status = errors.status_of(error)
+    return end(context, status, status.SerializeToString())
+
+
+def end(context: Context, status: status_pb2.Status, serialized: bytes) -> bytes:
+    """Ends the call with a status as it is; the empty reply is never sent."""
+    context.set_code(errors.CODE_OF_NUMBER[status.code])
+    context.set_details(status.message)
+    add_trailers(context, [(_STATUS_DETAILS, serialized)])
+    return b""
+
+
+def end_without_details(context: Context, code: grpc.StatusCode) -> bytes:
+    """Ends the call with a code alone."""
+    context.set_code(code)
+    return b""

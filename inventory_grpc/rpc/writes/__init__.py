@@ -1,0 +1,1 @@
+"""Mutating handlers: parse, one call into the write path, reply."""

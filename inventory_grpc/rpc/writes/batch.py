@@ -1,0 +1,197 @@
+"""From a batch's rows to their results; every batch handler is one call of this."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Generic, Protocol, TypeVar
+
+from inventory_grpc.domain.errors import DomainError, InvalidFields, Violation
+from inventory_grpc.engine.request import Answer, Request, RowRefused
+from inventory_grpc.rpc import errors, reply, validate
+from inventory_grpc.rpc.reply import Context
+from inventory_grpc.rpc.validate import Violations
+from inventory_grpc.rpc.writes.submit import M, Message, Mutation
+from inventory_grpc.services.mutations import Mutations
+from inventory_grpc.v1 import errors_pb2
+
+ROWS_MAX = 1_000
+LINES_MAX = 10_000
+"""Lines of all rows together; a row that can have none counts as one."""
+
+
+class Mode(IntEnum):
+    """How the rows stand to one another; the numbers are those of the wire."""
+
+    ATOMIC = 1
+    INDEPENDENT = 2
+
+
+_MODES = {0: Mode.ATOMIC} | {int(mode): mode for mode in Mode}
+
+_RowT_co = TypeVar("_RowT_co", bound=Message, covariant=True)
+
+Outcome = Answer | DomainError
+
+
+class BatchMessage(Protocol[_RowT_co]):
+    """What every batch's request message has."""
+
+    @property
+    def requests(self) -> Sequence[_RowT_co]:
+        """The rows."""
+
+    @property
+    def mode(self) -> int:
+        """A Mode, or 0, or a number that no Mode has."""
+
+    @property
+    def validate_only(self) -> bool:
+        """Same checks, same answer, nothing kept."""
+
+
+class Response(Protocol):
+    """A row's response."""
+
+    def ParseFromString(self, serialized: bytes, /) -> int: ...  # noqa: N802, D102
+
+
+class Result(Protocol):
+    """A row's result."""
+
+    replayed: bool
+
+    @property
+    def response(self) -> Response:
+        """Set for a row that was done."""
+
+    @property
+    def error(self) -> errors_pb2.RowError:
+        """Set for a row that was refused."""
+
+
+class Results(Protocol):
+    """The results, one per row."""
+
+    def add(self) -> Result:
+        """One more."""
+
+
+class BatchResponse(Protocol):
+    """What every batch's response message has."""
+
+    @property
+    def results(self) -> Results:
+        """One per row."""
+
+    def SerializeToString(self) -> bytes: ...  # noqa: N802, D102 - protobuf's name
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[M]):
+    """One batch RPC: the singular mutation of its rows, its response, how many lines a row has."""
+
+    row: Mutation[M]
+    response: Callable[[], BatchResponse]
+    lines: Callable[[M], int]
+
+
+@dataclass(eq=False)
+class InvalidRows(InvalidFields):
+    """Rows of an ATOMIC batch are malformed; ``row`` is the first of them."""
+
+    row: int
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The first malformed row beside the number of violations."""
+        return {"violations_total": str(len(self.violations)), "row": str(self.row)}
+
+
+async def submit_batch(
+    mutations: Mutations, batch: Batch[M], message: BatchMessage[M], context: Context
+) -> bytes:
+    """The response's bytes, or b"" once the context has a refusal's status. Raises DomainError."""
+    found = Violations()
+    mode = validate.enum(message.mode, _MODES, found, "", "mode")
+    _check_size(batch, message.requests, found)
+    rows = [_parse(batch.row, row, message.validate_only) for row in message.requests]
+    if mode is Mode.INDEPENDENT:
+        found.refuse_if_any()
+        outcomes = await _independent(mutations, rows, context)
+        return _response(batch, outcomes)
+    requests = _all_well_formed(rows, found)
+    try:
+        answers = await mutations.execute_atomic(requests, reply.time_left(context))
+    except RowRefused as refused:
+        status = errors.at_row(refused.answer.body, refused.row)
+        return reply.end(context, status, status.SerializeToString())
+    return _response(batch, answers)
+
+
+def _check_size(batch: Batch[M], rows: Sequence[M], found: Violations) -> None:
+    """Raises InvalidFields when there are so many that they are not looked at one by one."""
+    validate.count(rows, (1, ROWS_MAX), found, "requests")
+    if len(rows) <= ROWS_MAX:
+        lines = sum(map(batch.lines, rows))
+        if lines <= LINES_MAX:
+            return
+        found.add("requests", f"have {lines:,} lines, at most {LINES_MAX:,} are allowed")
+    found.refuse_if_any()
+
+
+def _parse(row: Mutation[M], message: M, validate_only: bool) -> Request | InvalidFields:  # noqa: FBT001
+    found = Violations()
+    command = row.parse(message, found)
+    validate.optional_uuid(message.request_id, found, "", "request_id")
+    if message.validate_only:
+        found.add("validate_only", "must not be set on a row; set it on the batch")
+    if found.found:
+        return InvalidFields(found.found)
+    return row.request(message, command, validate_only=validate_only)
+
+
+def _all_well_formed(
+    rows: Sequence[Request | InvalidFields], found: Violations
+) -> Sequence[Request]:
+    """Raises InvalidRows with the violations of the batch and of all its rows."""
+    violations, first = list(found.found), -1
+    for index, row in enumerate(rows):
+        if isinstance(row, InvalidFields):
+            first = index if first < 0 else first
+            violations += (
+                Violation(f"requests[{index}].{each.field}", each.description)
+                for each in row.violations
+            )
+    if first >= 0:
+        raise InvalidRows(violations, first)
+    found.refuse_if_any()
+    return [row for row in rows if isinstance(row, Request)]
+
+
+async def _independent(
+    mutations: Mutations, rows: Sequence[Request | InvalidFields], context: Context
+) -> Sequence[Outcome]:
+    """One outcome per row; malformed rows never reach the write path."""
+    requests = [row for row in rows if isinstance(row, Request)]
+    outcomes = (
+        iter(await mutations.execute_independent(requests, reply.time_left(context)))
+        if requests
+        else iter(())
+    )
+    return [next(outcomes) if isinstance(row, Request) else row for row in rows]
+
+
+def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
+    response = batch.response()
+    for outcome in outcomes:
+        result = response.results.add()
+        if isinstance(outcome, DomainError):
+            _, status = errors.encode_refusal(outcome)
+            result.error.CopyFrom(errors.row_error_of(status))
+            continue
+        result.replayed = outcome.replayed
+        if outcome.code:
+            result.error.CopyFrom(errors.row_error_of(outcome.body))
+        else:
+            result.response.ParseFromString(outcome.body)
+    return response.SerializeToString()
