@@ -34,14 +34,17 @@ proto: $(VENV)/.dev ## Generate the Python code of the protos
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf generate
 
 .PHONY: check
-check: $(VENV)/.dev ## Everything CI checks besides the tests
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+check: lint ## Everything CI checks besides the tests
 	$(BIN)/mypy
 	$(BIN)/buf lint
 
 .PHONY: lint
-lint: $(VENV)/.dev ## Mend what the linter and the formatter can mend
+lint: $(VENV)/.dev ## Rules and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: fix
+fix: $(VENV)/.dev ## Mend what the linter and the formatter can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
