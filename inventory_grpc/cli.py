@@ -42,7 +42,7 @@ def serve(settings: Settings) -> int:
     # Before the embedded database starts: it has things to say, too.
     logging.configure(settings.log_level, settings.log_format)
     if settings.database_url is not None:
-        return run_server(settings, embedded=None)
+        return run_server(settings)
 
     from inventory_grpc.embedded import EmbeddedPostgres, EmbeddedPostgresError  # noqa: PLC0415
 
@@ -52,7 +52,7 @@ def serve(settings: Settings) -> int:
                 "database_url": postgres.url(),
                 "migration_database_url": postgres.url(role="owner"),
             }
-            return run_server(settings.model_copy(update=urls), embedded=postgres)
+            return run_server(settings.model_copy(update=urls))
     except EmbeddedPostgresError as error:
         return _failed(error)
 
