@@ -51,7 +51,7 @@ def _renamed() -> descriptor_pb2.FileDescriptorProto:
     file.name = "grpc/reflection/v1/reflection.proto"
     file.package = _NEW_PACKAGE
     for message in file.message_type:
-        for field in message.field:
+        for field in filter(lambda each: each.type_name, message.field):
             field.type_name = field.type_name.replace(_OLD_PACKAGE, _NEW_PACKAGE)
     for method in file.service[0].method:
         method.input_type = method.input_type.replace(_OLD_PACKAGE, _NEW_PACKAGE)

@@ -1,0 +1,138 @@
+"""One serving process: its parts, started together and stopped in order."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from inventory_grpc.rpc.errors import encode_refusal
+from inventory_grpc.rpc.guard import Guard
+from inventory_grpc.rpc.registry import register
+from inventory_grpc.rpc.servicers import build_servicers
+from inventory_grpc.server.address import Address
+from inventory_grpc.server.admission import Admission
+from inventory_grpc.server.database_watch import DatabaseWatch
+from inventory_grpc.server.errors import AddressTakenError
+from inventory_grpc.server.health import Health
+from inventory_grpc.server.options import server_options
+from inventory_grpc.server.pruning import Pruner
+from inventory_grpc.server.reflection import add_reflection
+from inventory_grpc.services.mutations import Mutations
+from inventory_grpc.services.reads import Reads
+from inventory_grpc.settings import Settings
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+_FLUSH_SECONDS: Final = 1.0
+"""What last answers get to reach their clients once nothing is in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    mutations: Mutations
+    reads: Reads
+    threads: ThreadPoolExecutor
+    admission: Admission
+    health: Health
+    server: grpc.aio.Server
+    watch: DatabaseWatch
+    pruner: Pruner
+    ready: asyncio.Event
+
+
+class Application:
+    """A server in this process and event loop, whether the database is there or not."""
+
+    def __init__(self, settings: Settings, parts: _Parts, address: Address) -> None:
+        self._settings = settings
+        self._parts = parts
+        self.address = address
+        """Where it listens, with the port that it got."""
+
+    @classmethod
+    async def start(cls, settings: Settings, *, share_port: bool = False) -> Self:
+        """Listen and answer. `settings.database_url` must be set.
+
+        `share_port` lets other processes of this user listen on the same port. Raises
+        AddressTakenError.
+        """
+        parts = _build(settings, share_port=share_port)
+        wanted = Address.parse(settings.listen)
+        try:
+            port = parts.server.add_insecure_port(str(wanted))
+        except RuntimeError:
+            await _close(parts)
+            raise AddressTakenError(str(wanted)) from None
+        await parts.server.start()
+        parts.watch.start()
+        parts.pruner.start()
+        return cls(settings, parts, wanted if wanted.path else wanted.with_port(port))
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 on a Unix socket."""
+        return self.address.port
+
+    @property
+    def target(self) -> str:
+        """What a client on this machine connects to."""
+        return str(self.address.client)
+
+    async def wait_ready(self) -> None:
+        """Wait until the database was servable for the first time."""
+        await self._parts.ready.wait()
+
+    async def stop(self) -> None:
+        """Say so, refuse new calls, finish those in flight within `drain_seconds`, close."""
+        parts, settings = self._parts, self._settings
+        parts.health.drain()
+        _log.info("draining", in_flight=parts.admission.in_flight)
+        # Balancers that ask for the health need a moment in which calls still succeed.
+        await asyncio.sleep(settings.drain_notice_ms / 1000)
+        parts.admission.drain()
+        if not await parts.admission.wait_idle(settings.drain_seconds):
+            _log.warning("drain_cut_short", in_flight=parts.admission.in_flight)
+        await _close(parts)
+        _log.info("stopped")
+
+
+def _build(settings: Settings, *, share_port: bool) -> _Parts:
+    assert settings.database_url is not None, "the caller knows the database"
+    admission = Admission(settings.in_flight_max)
+    threads = ThreadPoolExecutor(settings.read_pool_size, thread_name_prefix="read")
+    mutations = Mutations.start(settings, encode_refusal)
+    reads = Reads.start(settings)
+    server = grpc.aio.server(options=server_options(settings, share_port=share_port))
+    names = register(server, build_servicers(mutations, reads), Guard(admission, threads))
+    health = Health(names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if settings.reflection:
+        add_reflection(server, [*names, _HEALTH])
+    ready = asyncio.Event()
+
+    def on_database(servable: bool) -> None:  # noqa: FBT001 - its only fact
+        health.set_ready(ready=servable)
+        if servable:
+            ready.set()
+
+    watch = DatabaseWatch(settings.database_url, on_database)
+    pruner = Pruner(settings.database_url, timedelta(hours=settings.answers_kept_hours))
+    return _Parts(mutations, reads, threads, admission, health, server, watch, pruner, ready)
+
+
+async def _close(parts: _Parts) -> None:
+    parts.health.close()
+    await parts.server.stop(_FLUSH_SECONDS)
+    await parts.mutations.close()
+    # A read whose caller is gone may still run; its time is limited.
+    parts.threads.shutdown(wait=False, cancel_futures=True)
+    parts.reads.close()
+    await parts.pruner.stop()
+    await parts.watch.stop()
