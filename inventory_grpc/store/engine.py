@@ -31,6 +31,9 @@ CONNECT_ARGS: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+PLANNER: Final = "planner"
+"""Execution option of one statement: a SET LOCAL that goes in front of it."""
+
 _POOL_WAIT_SECONDS: Final = 2
 _TIMEOUT = "timeout_ms"
 _UUID_OID: Final = 2950
@@ -146,6 +149,7 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
 
 
 def _limit(
-    conn: Connection, _cursor: object, statement: str, parameters: object, *_: object
+    conn: Connection, _cursor: object, statement: str, parameters: object, context: Any, *_: object
 ) -> tuple[str, object]:
-    return limited(conn, statement), parameters
+    planner = context.execution_options.get(PLANNER)
+    return limited(conn, f"{planner}; {statement}" if planner else statement), parameters

@@ -49,4 +49,4 @@ def _conditions(query: LocationQuery) -> Sequence[ColumnElement[bool]]:
 
 
 def _locations(conn: Connection, statement: Select[Any]) -> list[Location]:
-    return [Location(*row) for row in conn.execute(statement)]
+    return [Location(*row) for row in conn.execute(statement, **rows.IN_ORDER)]

@@ -7,7 +7,7 @@ from inventory_grpc.domain.reads import MovementQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Row
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import made_between
+from inventory_grpc.store.queries.rows import IN_ORDER, made_between
 from inventory_grpc.store.tables import products, stock_movements
 
 _movement = stock_movements.c
@@ -53,7 +53,7 @@ def page(
         .join(products, products.c.product_id == page_.c.product_id)
         .order_by(page_.c.movement_id.desc())
     )
-    return [_from_row(tuple(row)) for row in conn.execute(statement)]
+    return [_from_row(tuple(row)) for row in conn.execute(statement, **IN_ORDER)]
 
 
 def count(conn: Connection, query: MovementQuery, product_id: str) -> int:

@@ -27,7 +27,7 @@ from inventory_grpc.domain.reads import ProductOrder, ProductQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row, array_text
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, KEYS, ZERO, money
+from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, money
 from inventory_grpc.store.tables import ID, KEY, MONEY, UNPRICED, products, stock_levels
 
 _COLUMNS = (
@@ -74,19 +74,27 @@ def _with_stock(chosen: Subquery) -> Select[Any]:
     return select(chosen, *stock.c).select_from(chosen.join(stock, true()))
 
 
-def _prepared(name: str, *conditions: ColumnElement[bool]) -> Prepared:
-    return Prepared(name, _with_stock(select(*_COLUMNS).where(*conditions).subquery("chosen")))
+def _chosen(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(*_COLUMNS).where(*conditions)
 
 
-_BY_ID = _prepared("product_by_id", products.c.product_id == bindparam("product_id", type_=ID))
-_BY_SKU = _prepared("product_by_sku", products.c.sku == bindparam("sku", type_=KEY), _LIVE)
-_IDS = select(products.c.product_id).where(
-    products.c.product_id == func.any(bindparam("ids", type_=IDS))
+_BY_ID = Prepared(
+    "product_by_id",
+    _with_stock(_chosen(products.c.product_id == bindparam("product_id", type_=ID)).subquery()),
 )
-_SKUS = select(products.c.product_id).where(
-    products.c.sku == func.any(bindparam("skus", type_=KEYS)), _LIVE
+_BY_SKU = Prepared(
+    "product_by_sku",
+    _with_stock(_chosen(products.c.sku == bindparam("sku", type_=KEY), _LIVE).subquery()),
 )
-_SEVERAL = _prepared("products_by_key", products.c.product_id.in_(_IDS.union(_SKUS)))
+# Two lookups in a row rather than OR, which would read the whole table.
+_SEVERAL = Prepared(
+    "products_by_key",
+    _with_stock(
+        _chosen(products.c.product_id == bindparam("ids", type_=IDS).any_())
+        .union_all(_chosen(products.c.sku == bindparam("skus", type_=KEYS).any_(), _LIVE))
+        .subquery()
+    ),
+)
 
 
 def get(conn: Connection, key: ProductKey) -> Product | None:
@@ -99,7 +107,7 @@ def get(conn: Connection, key: ProductKey) -> Product | None:
 
 
 def batch_get(conn: Connection, keys: Sequence[ProductKey]) -> list[Product]:
-    """Those that exist, in any order, as of one snapshot."""
+    """Those that exist, in any order, as of one snapshot; twice if named by id and by SKU."""
     ids = [key.product_id for key in keys if key.product_id]
     skus = [key.sku for key in keys if not key.product_id]
     found = _SEVERAL.rows(conn, ids=array_text(ids), skus=array_text(skus))
@@ -128,7 +136,10 @@ def page(
     page_ = ordered.subquery("chosen")
     outer = _sort_key_of(query, page_)
     statement = _with_stock(page_).order_by(*(_directed(query, each) for each in outer))
-    return [_product(tuple(row)) for row in conn.execute(statement)]
+    # Few products share a prefix: finding those and sorting them can be much the cheaper way.
+    sorts = query.sku_prefix and query.order_by is not ProductOrder.SKU
+    found = conn.execute(statement, **({} if sorts else IN_ORDER))
+    return [_product(tuple(row)) for row in found]
 
 
 def position_of(query: ProductQuery, product: Product) -> Position:

@@ -24,7 +24,7 @@ from inventory_grpc.domain.reads import Availability, StockLevelQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row, array_text
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, KEYS, ZERO
+from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO
 from inventory_grpc.store.tables import ID, KEY, locations, products, stock_levels
 
 _level = stock_levels.c
@@ -105,7 +105,7 @@ def page(
         .join(products, products.c.product_id == page_.c.product_id)
         .order_by(page_.c.product_id, page_.c.location_id)
     )
-    return [StockLevel(*row) for row in conn.execute(statement)]
+    return [StockLevel(*row) for row in conn.execute(statement, **IN_ORDER)]
 
 
 def count(conn: Connection, query: StockLevelQuery, product_id: str) -> int:
@@ -126,27 +126,29 @@ def _conditions(query: StockLevelQuery, product_id: str) -> list[ColumnElement[b
 
 
 def _availability() -> Select[Any]:
-    """One row per level (one without a level for a product that has none), all of one snapshot."""
+    """One row per level (one without a level for a product that has none), all of one snapshot.
+
+    The ORDER BY inside keeps the planner from reading all levels there are.
+    """
     ids, skus = bindparam("ids", type_=IDS), bindparam("skus", type_=KEYS)
     places = bindparam("location_ids", type_=KEYS)
-    by_id = select(products.c.product_id, products.c.sku).where(products.c.product_id == ids.any_())
-    by_sku = select(products.c.product_id, products.c.sku).where(
-        products.c.sku == skus.any_(), _live
+    columns = products.c.product_id, products.c.sku
+    by_id = select(*columns).where(products.c.product_id == ids.any_())
+    known = by_id.union(select(*columns).where(products.c.sku == skus.any_(), _live)).subquery()
+    level = (
+        select(_level.location_id, *_COUNTERS)
+        .where(
+            _level.product_id == known.c.product_id,
+            _stocked,
+            or_(func.cardinality(places) == ZERO, _level.location_id == places.any_()),
+        )
+        .order_by(_level.location_id)
+        .lateral()
     )
-    known = by_id.union(by_sku).subquery("known")
-    level = and_(
-        _level.product_id == known.c.product_id,
-        _stocked,
-        or_(func.cardinality(places) == ZERO, _level.location_id == places.any_()),
-    )
-    levels = (
-        select(known.c.product_id, known.c.sku, _level.location_id, *_COUNTERS)
-        .select_from(known.outerjoin(stock_levels, level))
-        .subquery("levels")
-    )
+    levels = select(known, level).select_from(known.outerjoin(level, true())).subquery()
     # Read once, after the snapshot was taken: no level in the answer is younger. Its own row, so
     # that there is one even when no product is known.
-    moment = select(func.clock_timestamp().label("snapshot_time")).subquery("moment")
+    moment = select(func.clock_timestamp().label("snapshot_time")).subquery()
     return (
         select(moment.c.snapshot_time, levels)
         .select_from(moment.outerjoin(levels, true()))
