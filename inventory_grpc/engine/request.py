@@ -40,3 +40,20 @@ class RowRefused(Exception):
         super().__init__(row)
         self.row = row
         self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requests that are never split over two transactions: a singular call, or an ATOMIC batch."""
+
+    requests: tuple[Request, ...]
+    atomic: bool = True
+
+    @property
+    def lines(self) -> int:
+        """Its size against the bound of a transaction."""
+        return sum(max(1, len(getattr(request.command, "lines", ()))) for request in self.requests)
+
+
+Outcome = list[Answer] | RowRefused | DomainError | Exception
+"""Of a group: an answer per request, its refusal, why it could not run, or a bug."""

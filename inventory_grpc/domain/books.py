@@ -1,0 +1,196 @@
+"""The books: what one transaction has locked and read, and what its decisions change.
+
+Every change is journaled, so that a command's effect is all or nothing: a refusal, or a bug in a
+decision, rolls the books back to the mark set before it and harms no neighbour.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from inventory_grpc.domain.model import (
+    Location,
+    Money,
+    Order,
+    OrderEvent,
+    Product,
+    ProductKey,
+    StockLevel,
+    StockMovement,
+)
+
+
+class StaleBooksError(Exception):
+    """The books lack a row that a decision needs: they changed between lock and read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What an order has to know of a product."""
+
+    product_id: str
+    sku: str
+    price: Money | None
+    deleted: bool
+
+
+class Site(NamedTuple):
+    """What an allocation has to know of a location; sorts by who is asked first."""
+
+    priority: int
+    location_id: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What an earlier call with the same key was answered."""
+
+    fingerprint: bytes
+    code: int
+    body: bytes
+
+
+LevelKey = tuple[str, str]
+"""(product_id, location_id)"""
+
+AnswerKey = tuple[str, str]
+"""(caller, request_id)"""
+
+_MISSING = object()
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Books:
+    """Mutable state of one attempt; everything in it is immutable data."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+        self.skus: dict[str, str] = {}
+        self.sites: dict[str, Site] = {}
+        self.levels: dict[str, dict[str, StockLevel]] = {}
+        self.products: dict[str, Product] = {}
+        self.locations: dict[str, Location] = {}
+        self.orders: dict[str, Order] = {}
+        self.answers: dict[AnswerKey, StoredAnswer] = {}
+        self.movements: list[StockMovement] = []
+        self.events: list[OrderEvent] = []
+        self.new_answers: dict[AnswerKey, StoredAnswer] = {}
+        self.versions_read: dict[object, int] = {}
+        """Version of every changed row as it was read; 0 for a row this transaction makes."""
+        self.new_levels: dict[LevelKey, bool] = {}
+        self._journal: list[tuple[Any, Any, Any]] = []
+
+    # -- what was read -------------------------------------------------------------------------
+
+    def open_item(self, item: Item) -> None:
+        """Enter a product as read."""
+        self.items[item.product_id] = item
+        self.levels.setdefault(item.product_id, {})
+        if not item.deleted:
+            self.skus[item.sku] = item.product_id
+
+    def open_level(self, level: StockLevel) -> None:
+        """Enter a stock level as read."""
+        self.levels[level.product_id][level.location_id] = level
+
+    # -- all or nothing ------------------------------------------------------------------------
+
+    def mark(self) -> int:
+        """A point to roll back to."""
+        return len(self._journal)
+
+    def rollback(self, mark: int) -> None:
+        """Undo everything since ``mark``."""
+        journal = self._journal
+        while len(journal) > mark:
+            holder, key, before = journal.pop()
+            if key is _MISSING:
+                holder.pop()
+            elif before is _MISSING:
+                del holder[key]
+            else:
+                holder[key] = before
+
+    def _set(self, holder: dict[_K, _V], key: _K, value: _V) -> None:
+        self._journal.append((holder, key, holder.get(key, _MISSING)))
+        holder[key] = value
+
+    def _append(self, holder: list[_V], value: _V) -> None:
+        self._journal.append((holder, _MISSING, None))
+        holder.append(value)
+
+    def _changed(self, key: object, version_read: int) -> None:
+        if key not in self.versions_read:
+            self._set(self.versions_read, key, version_read)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def put_level(self, before: StockLevel, after: StockLevel, movement: StockMovement) -> None:
+        """The one way a counter changes: with the movement that changes it."""
+        levels = self.levels[after.product_id]
+        key = (after.product_id, after.location_id)
+        if after.location_id not in levels:
+            self._set(self.new_levels, key, True)
+        self._changed(key, before.version)
+        self._set(levels, after.location_id, after)
+        self._append(self.movements, movement)
+
+    def put_order(self, order: Order, event: OrderEvent) -> None:
+        """A new or changed order, with the event that made this version."""
+        self._changed(order.order_id, order.version - 1)
+        self._set(self.orders, order.order_id, order)
+        self._append(self.events, event)
+
+    def put_product(self, product: Product) -> None:
+        """A new or changed product; what orders know of it changes along."""
+        self._changed(product.product_id, product.version - 1)
+        before = self.items.get(product.product_id)
+        if before is not None and self.skus.get(before.sku) == product.product_id:
+            self._set(self.skus, before.sku, "")
+        deleted = product.delete_time is not None
+        if not deleted:
+            self._set(self.skus, product.sku, product.product_id)
+        if product.product_id not in self.levels:
+            self._set(self.levels, product.product_id, {})
+        item = Item(product.product_id, product.sku, product.price, deleted)
+        self._set(self.items, product.product_id, item)
+        self._set(self.products, product.product_id, product)
+
+    def put_location(self, location: Location) -> None:
+        """A new or changed location; what allocations know of it changes along."""
+        self._changed(("location", location.location_id), location.version - 1)
+        deleted = location.delete_time is not None
+        site = Site(location.priority, location.location_id, deleted)
+        self._set(self.sites, location.location_id, site)
+        self._set(self.locations, location.location_id, location)
+
+    def put_answer(self, key: AnswerKey, answer: StoredAnswer) -> None:
+        """The answer to store with the effect it describes."""
+        self._set(self.answers, key, answer)
+        self._set(self.new_answers, key, answer)
+
+    # -- look-ups ------------------------------------------------------------------------------
+
+    def item(self, key: ProductKey) -> Item | None:
+        """The live product that ``key`` names."""
+        item = self.items.get(key.product_id or self.skus.get(key.sku, ""))
+        return None if item is None or item.deleted else item
+
+    def site(self, location_id: str) -> Site | None:
+        """The live location."""
+        site = self.sites.get(location_id)
+        return None if site is None or site.deleted else site
+
+    def level(self, item: Item, location_id: str) -> StockLevel:
+        """The level to change; zeros where the product is as new as this transaction.
+
+        Raises StaleBooksError where the row should have been made before it was read.
+        """
+        level = self.levels[item.product_id].get(location_id)
+        if level is not None:
+            return level
+        if self.versions_read.get(item.product_id) != 0:
+            raise StaleBooksError(item.product_id, location_id)
+        return StockLevel(item.product_id, item.sku, location_id)

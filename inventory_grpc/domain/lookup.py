@@ -1,0 +1,53 @@
+"""Existence: every name in a command is looked up before anything else is decided."""
+
+from collections.abc import Iterable
+
+from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.errors import (
+    LocationNotFound,
+    OrderNotFound,
+    ProductNotFound,
+    VersionMismatch,
+)
+from inventory_grpc.domain.model import Order, ProductKey
+
+
+def items(books: Books, keys: Iterable[ProductKey]) -> list[Item]:
+    """The live products, in order. Raises ProductNotFound with every unknown key."""
+    found: list[Item] = []
+    missing: dict[ProductKey, None] = {}
+    for key in keys:
+        item = books.item(key)
+        if item is None:
+            missing[key] = None
+        else:
+            found.append(item)
+    if missing:
+        raise ProductNotFound.of(*missing)
+    return found
+
+
+def item(books: Books, key: ProductKey) -> Item:
+    """The live product. Raises ProductNotFound."""
+    return items(books, (key,))[0]
+
+
+def check_locations(books: Books, location_ids: Iterable[str]) -> None:
+    """Raises LocationNotFound with every unknown or deleted one; the empty id is none."""
+    missing = [name for name in dict.fromkeys(location_ids) if name and books.site(name) is None]
+    if missing:
+        raise LocationNotFound(missing)
+
+
+def order(books: Books, order_id: str) -> Order:
+    """The order. Raises OrderNotFound."""
+    found = books.orders.get(order_id)
+    if found is None:
+        raise OrderNotFound([order_id])
+    return found
+
+
+def check_version(expected: int, current: int) -> None:
+    """Raises VersionMismatch; 0 expects nothing."""
+    if expected and expected != current:
+        raise VersionMismatch(expected, current)

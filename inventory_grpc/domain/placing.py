@@ -1,0 +1,82 @@
+"""Placing an order: allocate every line or refuse with what is missing."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from inventory_grpc.domain import lookup
+from inventory_grpc.domain.allocation import Share, allocate
+from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.commands import PlaceOrder
+from inventory_grpc.domain.context import Context
+from inventory_grpc.domain.errors import CurrencyMismatch, TotalTooLarge
+from inventory_grpc.domain.ledger import post
+from inventory_grpc.domain.model import (
+    AMOUNT_MAX,
+    Money,
+    MovementKind,
+    Order,
+    OrderEvent,
+    OrderEventKind,
+    OrderLine,
+)
+from inventory_grpc.domain.status import OrderStatus
+
+
+def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
+    """Raises ProductNotFound, LocationNotFound, CurrencyMismatch, TotalTooLarge,
+    InsufficientStock, QuantityLimit."""
+    lines = command.lines
+    found = lookup.items(books, (line.product for line in lines))
+    lookup.check_locations(books, (line.location_id for line in lines))
+    total = _total([(item, line.quantity) for item, line in zip(found, lines, strict=True)])
+    shares = allocate(books, lines, found, command.allocation)
+    order_id = context.ids.next()
+    order_lines = _promise(books, context, order_id, shares)
+    order = Order(
+        order_id, OrderStatus.PENDING, order_lines, total,
+        command.customer_reference, command.labels, 1, context.now, context.now, "",
+    )  # fmt: skip
+    books.put_order(order, _created(order, context))
+    return order
+
+
+def _total(priced: Sequence[tuple[Item, int]]) -> Money | None:
+    """Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28."""
+    prices = [(item.price, quantity) for item, quantity in priced if item.price is not None]
+    if not prices:
+        return None
+    currencies = sorted({price.currency for price, _ in prices})
+    if len(currencies) > 1:
+        raise CurrencyMismatch(currencies)
+    amount = sum((price.amount * quantity for price, quantity in prices), Decimal(0))
+    if amount > AMOUNT_MAX:
+        raise TotalTooLarge(f"{amount:f}")
+    return Money(currencies[0], amount)
+
+
+def _promise(
+    books: Books, context: Context, order_id: str, shares: Sequence[Share]
+) -> tuple[OrderLine, ...]:
+    lines: list[OrderLine] = []
+    for number, (index, item, location_id, quantity) in enumerate(map(_fields, shares), start=1):
+        level = books.level(item, location_id)
+        post(
+            books, context, level, MovementKind.ALLOCATED,
+            allocated=quantity, line_number=number, order_id=order_id,
+        )  # fmt: skip
+        lines.append(
+            OrderLine(number, index, item.product_id, item.sku, location_id, quantity, item.price)
+        )
+    return tuple(lines)
+
+
+def _fields(share: Share) -> tuple[int, Item, str, int]:
+    return share.line_index, share.item, share.location_id, share.quantity
+
+
+def _created(order: Order, context: Context) -> OrderEvent:
+    return OrderEvent(
+        context.ids.next(), order.order_id, OrderEventKind.CREATED, None, order.status,
+        tuple((line.line_number, line.quantity) for line in order.lines),
+        "", context.caller, context.request_id, 1, context.now,
+    )  # fmt: skip

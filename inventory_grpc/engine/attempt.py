@@ -1,0 +1,140 @@
+"""One attempt: lock and read, decide, write, commit. Nothing of a failed one survives."""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from inventory_grpc.domain.books import AnswerKey, Books, StaleBooksError, StoredAnswer
+from inventory_grpc.domain.context import Context, Ids
+from inventory_grpc.domain.decide import decide, without_new_ids
+from inventory_grpc.domain.errors import DomainError, RequestIdReused
+from inventory_grpc.engine.request import (
+    Answer,
+    EncodeRefusal,
+    Group,
+    Outcome,
+    Request,
+    RowRefused,
+)
+from inventory_grpc.store.footprint import Footprint
+from inventory_grpc.store.link import Link
+from inventory_grpc.store.prefetch import lock_and_read
+from inventory_grpc.store.writes import write_calls
+
+log = logging.getLogger(__name__)
+
+# A retry never changes these outcomes, so they are kept; INVALID_ARGUMENT never comes this far.
+_STORED_CODES: Final = {5, 6, 9}  # NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION
+_STORED_REASON: Final = "VERSION_MISMATCH"
+
+
+def attempt(link: Link, groups: Sequence[Group], encode_refusal: EncodeRefusal) -> list[Outcome]:
+    """Run all groups in one transaction; one outcome each, in order.
+
+    Raises whatever the database raises, and StaleBooksError: then nothing was done (or, if the
+    connection was lost while it committed, everything), and the whole attempt may run again.
+    """
+    requests = [request for group in groups for request in group.requests]
+    footprint = Footprint.of(request.command for request in requests)
+    keys = [_key(request) for request in requests if not request.validate_only]
+    try:
+        books, now = lock_and_read(link, footprint, keys)
+        decision = _Decision(books, now, Ids(now, secrets.randbits(40)), encode_refusal)
+        outcomes = [decision.of_group(group) for group in groups]
+        calls = write_calls(books, now, decision.ids.next())
+        if calls:
+            link.commit(calls)
+        else:
+            link.rollback()
+    except BaseException:
+        link.rollback()
+        raise
+    return outcomes
+
+
+def _key(request: Request) -> AnswerKey:
+    return request.caller, request.request_id
+
+
+class _RefusedError(Exception):
+    """A request was refused with this answer; its effect is rolled back."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.code)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """Decides the groups of one attempt, in order, each seeing those before it."""
+
+    books: Books
+    now: datetime
+    ids: Ids
+    encode_refusal: EncodeRefusal
+
+    def of_group(self, group: Group) -> Outcome:
+        """All or nothing if the group is atomic; harms no other group, whatever happens."""
+        mark = self.books.mark()
+        try:
+            return self._answers(group, mark)
+        except StaleBooksError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - whatever it is, it is this group's alone
+            self.books.rollback(mark)
+            return bug
+
+    def _answers(self, group: Group, mark: int) -> Outcome:
+        answers: list[Answer] = []
+        for row, request in enumerate(group.requests):
+            try:
+                answers.append(self._answer(request))
+            except _RefusedError as refused:
+                if not group.atomic:
+                    answers.append(refused.answer)
+                    continue
+                if len(group.requests) > 1:
+                    # A refused ATOMIC batch stores nothing, for no row.
+                    self.books.rollback(mark)
+                return RowRefused(row, refused.answer)
+        if group.requests[0].validate_only:
+            self.books.rollback(mark)
+        return answers
+
+    def _answer(self, request: Request) -> Answer:
+        if request.validate_only:
+            return self._decided(request)
+        stored = self.books.answers.get(_key(request))
+        if stored is None:
+            return self._decided(request)
+        if stored.fingerprint != request.fingerprint:
+            raise _RefusedError(Answer(*self.encode_refusal(RequestIdReused(request.request_id))))
+        answer = Answer(stored.code, stored.body, replayed=True)
+        if stored.code:
+            raise _RefusedError(answer)
+        return answer
+
+    def _decided(self, request: Request) -> Answer:
+        mark = self.books.mark()
+        context = Context(self.now, self.ids, request.caller, request.request_id)
+        try:
+            result = decide(self.books, request.command, context)
+        except DomainError as refusal:
+            self.books.rollback(mark)
+            code, body = self.encode_refusal(refusal)
+            if code in _STORED_CODES or refusal.reason == _STORED_REASON:
+                self._store(request, code, body)
+            raise _RefusedError(Answer(code, body)) from None
+        if request.validate_only:
+            return Answer(0, request.encode(without_new_ids(request.command, result)))
+        body = request.encode(result)
+        self._store(request, 0, body)
+        return Answer(0, body)
+
+    def _store(self, request: Request, code: int, body: bytes) -> None:
+        if not request.validate_only:
+            answer = StoredAnswer(request.fingerprint, code, body)
+            self.books.put_answer(_key(request), answer)

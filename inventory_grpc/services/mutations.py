@@ -1,0 +1,105 @@
+"""Mutations: the one way to change anything, as coroutines for the edge to await."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final
+
+from inventory_grpc.domain.errors import DomainError
+from inventory_grpc.engine.batcher import Batcher, BatcherSettings
+from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.request import (
+    Answer,
+    EncodeRefusal,
+    Group,
+    Outcome,
+    Request,
+    RowRefused,
+)
+from inventory_grpc.settings import Settings
+from inventory_grpc.store import locks, prefetch, writes
+from inventory_grpc.store.link import Link, LinkSettings
+
+STATEMENTS: Final = tuple(chain(locks.ALL, prefetch.ALL, writes.ALL))
+"""Everything the write path ever sends."""
+
+
+class Mutations:
+    """The write path of one process."""
+
+    def __init__(self, batcher: Batcher, counters: Counters) -> None:
+        self._batcher = batcher
+        self.counters = counters
+
+    @classmethod
+    def start(cls, settings: Settings, encode_refusal: EncodeRefusal) -> "Mutations":
+        """Inside the running loop. Connects when first needed, so the database may be away."""
+        if settings.database_url is None:
+            raise ValueError("no database_url")
+        link_settings = LinkSettings(
+            settings.database_url,
+            settings.pooler == "transaction",
+            settings.lock_timeout_ms,
+            settings.statement_timeout_ms,
+        )
+        counters = Counters()
+        lanes = [
+            Committer(Link(link_settings, STATEMENTS), encode_refusal, counters)
+            for _ in range(settings.committers + 1)
+        ]
+        bounds = BatcherSettings(
+            settings.batch_lines_max,
+            settings.queue_commands_max,
+            settings.lock_timeout_ms,
+            settings.lock_wait_ms_max,
+        )
+        return cls(Batcher(lanes[1:], lanes[0], bounds), counters)
+
+    @property
+    def queued(self) -> int:
+        """Groups that wait for their batch."""
+        return self._batcher.queued
+
+    async def close(self) -> None:
+        """Finish what is queued, then close the connections."""
+        await self._batcher.close()
+
+    async def execute(self, request: Request, time_left: float | None) -> Answer:
+        """One mutation; a refusal is an Answer with a code.
+
+        Raises Overloaded, Draining, LockTimeout, Contention, DatabaseUnavailable; anything else
+        is a bug.
+        """
+        outcome = await self._batcher.submit(Group((request,)), time_left)
+        try:
+            return _answers(outcome)[0]
+        except RowRefused as refused:
+            return refused.answer
+
+    async def execute_atomic(
+        self, requests: Sequence[Request], time_left: float | None
+    ) -> list[Answer]:
+        """All or none. Raises RowRefused for the first refused row, else as ``execute``."""
+        return _answers(await self._batcher.submit(Group(tuple(requests)), time_left))
+
+    async def execute_independent(
+        self, requests: Sequence[Request], time_left: float | None
+    ) -> list[Answer | DomainError]:
+        """Each row for itself; a row that met Overloaded and the like comes back as that error."""
+        if requests and requests[0].validate_only:
+            # Nothing is kept between transactions, so the rows must share one to see each other.
+            group = Group(tuple(requests), atomic=False)
+            return [*_answers(await self._batcher.submit(group, time_left))]
+        return await asyncio.gather(*(self._row(request, time_left) for request in requests))
+
+    async def _row(self, request: Request, time_left: float | None) -> Answer | DomainError:
+        try:
+            return await self.execute(request, time_left)
+        except DomainError as error:
+            return error
+
+
+def _answers(outcome: Outcome) -> list[Answer]:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

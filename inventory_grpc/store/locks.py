@@ -1,0 +1,219 @@
+"""Every lock the write path takes, in the order it takes them.
+
+orders -> products -> locations -> (missing stock levels are made) -> stock levels; within each, by
+the full key, sorted in SQL: LockRows stands above the Sort, so every transaction locks in the same
+order and none can wait for the other in a circle. FOR NO KEY UPDATE does not disturb foreign keys;
+rows that may be deleted or undeleted are locked FOR UPDATE, which does: a new stock level's foreign
+keys then wait.
+
+The lock statements return a count only; what was locked is read afterwards, by a later statement,
+whose snapshot is newer than the locks.
+"""
+
+from typing import Final
+
+from inventory_grpc.store.footprint import RowLock
+from inventory_grpc.store.statements import Statement
+
+WANTED: Final = """
+    SELECT u.product_id, u.location_id
+      FROM unnest(:ids, :id_places) AS u (product_id, location_id)
+    UNION
+    SELECT p.product_id, u.location_id
+      FROM unnest(:skus, :sku_places) AS u (sku, location_id)
+      JOIN products p ON p.sku = u.sku AND p.delete_time IS NULL
+    UNION
+    SELECT l.product_id, l.location_id FROM order_lines l WHERE l.order_id = ANY (:orders)
+    UNION
+    SELECT l.product_id, u.location_id
+      FROM unnest(:back_orders, :back_places) AS u (order_id, location_id)
+      JOIN order_lines l ON l.order_id = u.order_id
+    UNION
+    SELECT s.product_id, s.location_id FROM stock_levels s WHERE s.location_id = ANY (:emptied)
+"""
+"""(product, location) keys of the batch; an empty location is every location of the product. The
+keys of an order's lines never change, so they can be found before the order is locked."""
+
+WANTED_TYPES: Final = {
+    "ids": "uuid[]",
+    "id_places": "text[]",
+    "skus": "text[]",
+    "sku_places": "text[]",
+    "orders": "uuid[]",
+    "back_orders": "uuid[]",
+    "back_places": "text[]",
+    "emptied": "text[]",
+}
+
+LEVELS_WANTED: Final = """
+    JOIN stock_levels s ON s.product_id = w.product_id
+     AND (w.location_id = '' OR s.location_id = w.location_id)
+"""
+
+LOCK_LEVELS: Final = Statement(
+    "lock_levels",
+    # The count goes into the transaction so that the read can tell whether it saw other rows than
+    # were locked, without the rows travelling twice.
+    f"""SELECT set_config('inventory.locked', count(*)::text, true) FROM (
+    SELECT s.product_id FROM ({WANTED}) w {LEVELS_WANTED}
+    ORDER BY s.product_id, s.location_id FOR NO KEY UPDATE OF s) locked""",  # noqa: S608
+    WANTED_TYPES,
+)
+
+LOCK_ORDERS: Final = Statement(
+    "lock_orders",
+    """SELECT count(*) FROM (
+    SELECT o.order_id FROM orders o WHERE o.order_id = ANY (:orders)
+    ORDER BY o.order_id FOR NO KEY UPDATE) locked""",
+    {"orders": "uuid[]"},
+)
+
+_STRENGTH: Final = {
+    RowLock.KEY_SHARE: "FOR KEY SHARE",
+    RowLock.NO_KEY_UPDATE: "FOR NO KEY UPDATE",
+    RowLock.UPDATE: "FOR UPDATE",
+}
+
+_PRODUCT_KEYS: Final = """
+    SELECT unnest(:ids) UNION
+    SELECT q.product_id FROM products q WHERE q.sku = ANY (:skus) AND q.delete_time IS NULL UNION
+    SELECT l.product_id FROM order_lines l WHERE l.order_id = ANY (:back_orders)
+"""
+
+LOCK_PRODUCTS: Final = {
+    strength: Statement(
+        f"lock_products_{strength.name.lower()}",
+        f"""SELECT count(*) FROM (
+    SELECT p.product_id FROM products p WHERE p.product_id IN ({_PRODUCT_KEYS})
+    ORDER BY p.product_id {clause}) locked""",  # noqa: S608
+        {"ids": "uuid[]", "skus": "text[]", "back_orders": "uuid[]"},
+    )
+    for strength, clause in _STRENGTH.items()
+}
+
+LOCK_LOCATIONS: Final = {
+    strength: Statement(
+        f"lock_locations_{strength.name.lower()}",
+        f"""SELECT count(*) FROM (
+    SELECT l.location_id FROM locations l WHERE l.location_id = ANY (:locations)
+    ORDER BY l.location_id {clause}) locked""",  # noqa: S608
+        {"locations": "text[]"},
+    )
+    for strength, clause in _STRENGTH.items()
+}
+
+SEED_LEVELS: Final = Statement(
+    "seed_levels",
+    # Only live products and locations, but returns of a deleted product are accepted. Two servers
+    # that make the same levels make them in the same order, so neither waits in a circle.
+    """INSERT INTO stock_levels (product_id, location_id)
+    SELECT w.product_id, w.location_id FROM (
+        SELECT p.product_id, u.location_id
+          FROM unnest(:ids, :id_places) AS u (product_id, location_id)
+          JOIN products p ON p.product_id = u.product_id AND p.delete_time IS NULL
+        UNION
+        SELECT p.product_id, u.location_id
+          FROM unnest(:skus, :sku_places) AS u (sku, location_id)
+          JOIN products p ON p.sku = u.sku AND p.delete_time IS NULL
+        UNION
+        SELECT l.product_id, u.location_id
+          FROM unnest(:back_orders, :back_places) AS u (order_id, location_id)
+          JOIN order_lines l ON l.order_id = u.order_id
+    ) w JOIN locations c ON c.location_id = w.location_id AND c.delete_time IS NULL
+    ORDER BY w.product_id, w.location_id ON CONFLICT DO NOTHING""",
+    {
+        "ids": "uuid[]",
+        "id_places": "text[]",
+        "skus": "text[]",
+        "sku_places": "text[]",
+        "back_orders": "uuid[]",
+        "back_places": "text[]",
+    },
+)
+
+# -- who blocks? -----------------------------------------------------------------------------------
+
+PROBE_LEVELS: Final = Statement(
+    "probe_levels",
+    # What of the wanted can be locked at once; the rest is what somebody else holds.
+    f"""SELECT s.product_id::text, s.location_id FROM ({WANTED}) w {LEVELS_WANTED}
+    ORDER BY s.product_id, s.location_id FOR NO KEY UPDATE OF s SKIP LOCKED""",  # noqa: S608
+    WANTED_TYPES,
+)
+
+PROBE_ORDERS: Final = Statement(
+    "probe_orders",
+    """SELECT o.order_id::text FROM orders o WHERE o.order_id = ANY (:orders)
+    ORDER BY o.order_id FOR NO KEY UPDATE SKIP LOCKED""",
+    {"orders": "uuid[]"},
+)
+
+PROBE_PRODUCTS: Final = Statement(
+    "probe_products",
+    f"""SELECT p.product_id::text FROM products p WHERE p.product_id IN ({_PRODUCT_KEYS})
+    ORDER BY p.product_id FOR UPDATE SKIP LOCKED""",  # noqa: S608
+    {"ids": "uuid[]", "skus": "text[]", "back_orders": "uuid[]"},
+)
+
+PROBE_LOCATIONS: Final = Statement(
+    "probe_locations",
+    """SELECT l.location_id FROM locations l WHERE l.location_id = ANY (:locations)
+    ORDER BY l.location_id FOR UPDATE SKIP LOCKED""",
+    {"locations": "text[]"},
+)
+
+ROWS_OF_NAMES: Final = Statement(
+    "rows_of_names",
+    f"""SELECT o.order_id::text, '' FROM orders o WHERE o.order_id = ANY (:orders)
+    UNION ALL
+    SELECT p.product_id::text, p.sku FROM products p WHERE p.product_id IN ({_PRODUCT_KEYS})
+    UNION ALL
+    SELECT l.location_id, '' FROM locations l WHERE l.location_id = ANY (:locations)""",  # noqa: S608
+    {
+        "orders": "uuid[]",
+        "ids": "uuid[]",
+        "skus": "text[]",
+        "back_orders": "uuid[]",
+        "locations": "text[]",
+    },
+)
+"""Which order, product and location rows there are; not locked."""
+
+LEVELS_OF_PLACES: Final = Statement(
+    "levels_of_places",
+    """SELECT w.place, s.product_id::text, s.location_id FROM (
+        SELECT u.product_id::text AS place, u.product_id, u.location_id
+          FROM unnest(:ids, :id_places) AS u (product_id, location_id)
+        UNION ALL
+        SELECT u.sku, p.product_id, u.location_id
+          FROM unnest(:skus, :sku_places) AS u (sku, location_id)
+          JOIN products p ON p.sku = u.sku AND p.delete_time IS NULL
+        UNION ALL
+        SELECT l.order_id::text, l.product_id, l.location_id
+          FROM order_lines l WHERE l.order_id = ANY (:orders)
+        UNION ALL
+        SELECT l.order_id::text, l.product_id, u.location_id
+          FROM unnest(:back_orders, :back_places) AS u (order_id, location_id)
+          JOIN order_lines l ON l.order_id = u.order_id
+        UNION ALL
+        SELECT s.location_id, s.product_id, s.location_id
+          FROM stock_levels s WHERE s.location_id = ANY (:emptied)
+    ) w JOIN stock_levels s ON s.product_id = w.product_id
+     AND (w.location_id = '' OR s.location_id = w.location_id)""",
+    WANTED_TYPES,
+)
+"""Which stock levels each product id, SKU, order id or location stands for; not locked."""
+
+ALL: Final = (
+    LOCK_ORDERS,
+    *LOCK_PRODUCTS.values(),
+    *LOCK_LOCATIONS.values(),
+    SEED_LEVELS,
+    LOCK_LEVELS,
+    PROBE_ORDERS,
+    PROBE_PRODUCTS,
+    PROBE_LOCATIONS,
+    PROBE_LEVELS,
+    ROWS_OF_NAMES,
+    LEVELS_OF_PLACES,
+)

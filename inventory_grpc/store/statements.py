@@ -1,0 +1,134 @@
+"""Statements of the write path: written once, prepared on a direct connection, inlined elsewhere.
+
+Rows travel as one array per column, each array as one text literal: PostgreSQL parses that cheaper
+than a Python list of adapted values can be built.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+_PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
+_NEEDS_QUOTES: Final = re.compile(r'["\\]')
+
+Value = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with ``:name`` parameters and their types, in the order they are handed over."""
+
+    name: str
+    sql: str
+    types: Mapping[str, str]
+
+    @property
+    def prepare(self) -> str:
+        """PREPARE, for a connection that is ours alone."""
+        number = {name: f"${index}" for index, name in enumerate(self.types, start=1)}
+        sql = _PARAMETER.sub(lambda match: number[match[1]], self.sql)
+        return f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {sql}"
+
+    @property
+    def execute(self) -> str:
+        """EXECUTE, with %s for each parameter in order."""
+        if not self.types:
+            return f"EXECUTE {self.name}"
+        return f"EXECUTE {self.name} ({', '.join(['%s'] * len(self.types))})"
+
+    def inline(self, arguments: Sequence[Value]) -> tuple[str, list[Value]]:
+        """The statement itself, for a connection behind a transaction pooler."""
+        by_name = dict(zip(self.types, arguments, strict=True))
+        order: list[Value] = []
+
+        def place(match: re.Match[str]) -> str:
+            order.append(by_name[match[1]])
+            return f"%s::{self.types[match[1]]}"
+
+        sql = _PARAMETER.sub(place, self.sql.replace("%", "%%"))
+        return sql, order
+
+
+def array(values: Iterable[str | int | None]) -> str:
+    """An array literal of values that need no quoting: ids, numbers, location ids; None is NULL."""
+    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+
+
+def text_array(values: Iterable[str]) -> str:
+    """An array literal of any text (never NUL, which no valid request holds)."""
+    return f"{{{','.join(map(_quoted, values))}}}"
+
+
+def bytes_array(values: Iterable[bytes]) -> str:
+    """An array literal of byte strings."""
+    return "{" + ",".join(f'"\\\\x{value.hex()}"' for value in values) + "}"
+
+
+def _quoted(value: str) -> str:
+    if _NEEDS_QUOTES.search(value):
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'
+
+
+def column_types(table: Table, columns: Iterable[str]) -> dict[str, str]:
+    """The SQL types of the named columns."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return {
+        name: table.c[name].type.compile(dialect=dialect).split(" COLLATE")[0] for name in columns
+    }
+
+
+def insert_rows(
+    name: str, table: Table, columns: Sequence[str], same: Sequence[str] = (), order_by: str = ""
+) -> Statement:
+    """INSERT of many rows: an array per column, but one value for the columns in ``same``."""
+    types = column_types(table, [*columns, *same])
+    # A one-letter prefix keeps parameters apart from columns of the same name.
+    arrays = ", ".join(f":v_{column}" for column in columns)
+    chosen = [*(f"v.{column}" for column in columns), *(f":v_{column}" for column in same)]
+    sql = (
+        f"INSERT INTO {table.name} ({', '.join([*columns, *same])}) "  # noqa: S608
+        f"SELECT {', '.join(chosen)} FROM unnest({arrays}) AS v ({', '.join(columns)})"
+    )
+    if order_by:
+        sql += f" ORDER BY {order_by}"
+    parameters = {f"v_{column}": f"{types[column]}[]" for column in columns}
+    parameters |= {f"v_{column}": types[column] for column in same}
+    return Statement(name, sql, parameters)
+
+
+def update_rows(
+    name: str,
+    table: Table,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    same: Sequence[str] = (),
+    guard: str = "",
+) -> Statement:
+    """UPDATE of many rows by key; with ``guard``, only rows whose guard column is as it was read.
+
+    PostgreSQL stops with division_by_zero (22012) unless every row was found: the statement
+    travels with COMMIT in one string, so it has to fail by itself.
+    """
+    guards = [guard] if guard else []
+    types = column_types(table, [*keys, *columns, *same, *guards])
+    read = [f"{guard}_read"] if guard else []
+    arrays = ", ".join(f":v_{column}" for column in [*keys, *columns, *read])
+    assign = [f"{column} = v.{column}" for column in columns]
+    assign += [f"{column} = :v_{column}" for column in same]
+    match = [f"t.{key} = v.{key}" for key in keys]
+    match += [f"t.{column} = v.{column}_read" for column in guards]
+    sql = (
+        f"WITH done AS (UPDATE {table.name} AS t SET {', '.join(assign)} "  # noqa: S608
+        f"FROM unnest({arrays}) AS v ({', '.join([*keys, *columns, *read])}) "
+        f"WHERE {' AND '.join(match)} RETURNING 1) "
+        "SELECT 1 / (count(*) = :rows_expected)::int FROM done"
+    )
+    parameters = {f"v_{column}": f"{types[column]}[]" for column in [*keys, *columns]}
+    parameters |= {f"v_{column}_read": f"{types[column]}[]" for column in guards}
+    parameters |= {f"v_{column}": types[column] for column in same}
+    return Statement(name, sql, {**parameters, "rows_expected": "bigint"})
