@@ -133,17 +133,13 @@ def row_error_of(status: bytes) -> errors_pb2.RowError:
 
 
 def at_row(status: bytes, row: int) -> status_pb2.Status:
-    """The status of an ATOMIC batch refused by this row: its index, and field paths from there."""
+    """The status of an ATOMIC batch that this row's refusal refuses: the same, with its index."""
     source = status_pb2.Status.FromString(status)
-    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    info = error_details_pb2.ErrorInfo()
     for detail in source.details:
         if detail.Unpack(info):
             info.metadata["row"] = str(row)
             detail.Pack(info)
-        elif detail.Unpack(bad_request):
-            for violation in bad_request.field_violations:
-                violation.field = f"requests[{row}].{violation.field}"
-            detail.Pack(bad_request)
     return source
 
 

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import grpc
 import uuid_utils
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 Reply = Message | bytes
 Handler = Callable[[Message, Context], Awaitable[Reply]]
-MethodHandler = grpc.RpcMethodHandler[Message, Reply]
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Message, Reply]"
 Decode = Callable[[bytes], Message]
 GrpcBehavior = Callable[[object, grpc.ServicerContext], Reply]
 """How gRPC's types see handlers; they do not know that asynchronous ones may be registered."""
