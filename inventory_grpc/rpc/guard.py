@@ -104,6 +104,11 @@ class Guard:
                 return reply.refuse(context, error)
             except DeadlineOver:
                 return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
+            except asyncio.CancelledError:
+                # The caller is gone, or else what it waited for was dropped for want of time.
+                if _cancelled():
+                    raise
+                return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
             except Exception:  # noqa: BLE001 - nothing of a bug may reach the caller
                 return _incident(method, context)
             finally:
@@ -119,6 +124,11 @@ class Guard:
             )
 
         return call
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _run(handler: Blocking, request: Message, call: ReadCall) -> bytes:

@@ -204,3 +204,15 @@ async def test_a_deadline_that_passes_is_answered_with_the_code_alone() -> None:
         error, trailers = await _refusal(served.call(timeout=0.05))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "grpc-status-details-bin" not in trailers
+
+
+async def test_work_that_was_dropped_for_want_of_time_is_a_deadline_that_is_over() -> None:
+    async def handler(request: Request, context: Context) -> bytes:
+        dropped: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        dropped.cancel()
+        return await dropped
+
+    async with _serving(handler) as served:
+        error, trailers = await _refusal(served.call())
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "grpc-status-details-bin" not in trailers
