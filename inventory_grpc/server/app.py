@@ -1,7 +1,6 @@
 """One serving process: its parts, started together and stopped in order."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
@@ -22,6 +21,7 @@ from inventory_grpc.server.health import Health
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
+from inventory_grpc.server.threads import DaemonThreads
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.settings import Settings
@@ -38,7 +38,7 @@ _FLUSH_SECONDS: Final = 1.0
 class _Parts:
     mutations: Mutations
     reads: Reads
-    threads: ThreadPoolExecutor
+    threads: DaemonThreads
     admission: Admission
     health: Health
     server: grpc.aio.Server
@@ -106,7 +106,7 @@ class Application:
 def _build(settings: Settings, *, share_port: bool) -> _Parts:
     assert settings.database_url is not None, "the caller knows the database"
     admission = Admission(settings.in_flight_max)
-    threads = ThreadPoolExecutor(settings.read_pool_size, thread_name_prefix="read")
+    threads = DaemonThreads(settings.read_pool_size, "read")
     mutations = Mutations.start(settings, encode_refusal)
     reads = Reads.start(settings)
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
@@ -132,7 +132,7 @@ async def _close(parts: _Parts) -> None:
     await parts.server.stop(_FLUSH_SECONDS)
     await parts.mutations.close()
     # A read whose caller is gone may still run; its time is limited.
-    parts.threads.shutdown(wait=False, cancel_futures=True)
+    parts.threads.shutdown()
     parts.reads.close()
     await parts.pruner.stop()
     await parts.watch.stop()

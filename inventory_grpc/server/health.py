@@ -62,7 +62,7 @@ class Health(health_pb2_grpc.HealthServicer):
     ) -> AsyncIterator[_Answer]:
         """The status of a service now and after every change; SERVICE_UNKNOWN is a status here."""
         last: int | None = None
-        while not self._closed:
+        while True:
             # Taken before the status, so that a change during a slow write is not missed.
             changed = self._changed
             status = self._status(request.service)
@@ -71,6 +71,9 @@ class Health(health_pb2_grpc.HealthServicer):
             if status != last:
                 yield _Answer(status=status)
                 last = status
+            # Not before the last status was told.
+            if self._closed and changed is self._changed:
+                return
             await changed.wait()
 
     def _status(self, service: str) -> int | None:

@@ -1,19 +1,61 @@
-"""Blocking work beside the event loop, in threads that never hold up the end of the process."""
+"""Blocking work beside the event loop, in threads that never hold up the end of the process.
+
+The standard executors' threads are joined at exit, and one that waits for a dead network or a
+locked table would keep a process that everybody believes drained.
+"""
 
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class DaemonThreads(Executor):
+    """A fixed number of daemon threads that take work in its order."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._count = count
+        for number in range(1, count + 1):
+            threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run it in the next free thread, unless the future is cancelled before."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._work.put(run)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """End each thread once it is free; never waits."""
+        for _thread in range(self._count):
+            self._work.put(None)
+
+    def _serve(self) -> None:
+        while (run := self._work.get()) is not None:
+            run()
 
 
 def in_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
     """Run `work` in a daemon thread of its own; the result comes to the running loop.
 
-    An executor's threads are joined at exit, and one that waits for a dead network would keep the
-    process. For rare work only: every call starts a thread.
+    For rare work only: every call starts a thread.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2
 
@@ -23,6 +24,7 @@ from inventory_grpc.v1.locations_pb2_grpc import LocationServiceStub
 from inventory_grpc.v1.orders_pb2_grpc import OrderServiceStub
 from inventory_grpc.v1.products_pb2_grpc import ProductServiceStub
 from inventory_grpc.v1.stock_pb2_grpc import StockServiceStub
+from tests.conftest import Database
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
@@ -205,3 +207,42 @@ def poll_until(condition: Callable[[], bool], seconds_max: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
+
+
+@contextmanager
+def locked(database: Database, table: str) -> Iterator[None]:
+    """Nobody else can read or write the table inside the block."""
+    conn = database.connect("owner")
+    try:
+        with conn.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+    finally:
+        conn.close()
+
+
+def blocked_statements(database: Database, count: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    conn = database.connect("superuser")
+    conn.set_session(autocommit=True)
+
+    def blocked() -> bool:
+        with conn.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            row = cursor.fetchone()
+            return row is not None and row[0] >= count
+
+    try:
+        poll_until(blocked)
+    finally:
+        conn.close()
+
+
+def code_of(call: grpc.Future) -> grpc.StatusCode:  # type: ignore[type-arg]
+    """The code that a call in the background failed with, once it has."""
+    with pytest.raises(grpc.RpcError) as refused:
+        call.result()
+    return refused.value.code()
