@@ -112,6 +112,7 @@ def _engine(url: str, pool_size: int, *, direct: bool) -> Engine:
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_use_lifo=True,
+        pool_reset_on_return=None,
         use_native_hstore=False,
         connect_args=CONNECT_ARGS,
     )

@@ -38,7 +38,7 @@ BASE = ""
 _ATTEMPTS = 5
 # Somebody else's migration, a lock that DDL did not get in time, a conflict; and two first starts
 # at once, which CREATE TABLE IF NOT EXISTS alone does not survive (duplicate in a catalog).
-_RETRIED = frozenset({"40001", "40P01", "55P03", "23505", "42P07"})
+_RETRIED = frozenset({"40001", "40P01", "55P03", "23505", "42P07", "42710"})
 
 # alembic's ``op`` is one global of the process.
 _op_in_use = threading.Lock()
@@ -171,7 +171,9 @@ def _revert(engine: Engine, script: Script) -> None:
 def _grant(engine: Engine, role: str) -> str:
     with engine.begin() as conn:
         revision = _locked_revision(conn)
-        grant(conn, role)
+        # A later release knows tables we don't, and may have dropped some of ours.
+        if revision == head():
+            grant(conn, role)
         return revision
 
 
