@@ -79,7 +79,7 @@ class Books:
         self.new_answers: dict[AnswerKey, StoredAnswer] = {}
         self.versions_read: dict[object, int] = {}
         """Version of every changed row as it was read; 0 for a row this transaction makes."""
-        self.new_levels: dict[LevelKey, bool] = {}
+        self.new_levels: dict[LevelKey, None] = {}
         self._journal: list[tuple[Any, Any, Any]] = []
 
     # -- what was read -------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class Books:
         levels = self.levels[after.product_id]
         key = (after.product_id, after.location_id)
         if after.location_id not in levels:
-            self._set(self.new_levels, key, True)
+            self._set(self.new_levels, key, None)
         self._changed(key, before.version)
         self._set(levels, after.location_id, after)
         self._append(self.movements, movement)

@@ -10,9 +10,9 @@ _MICROSECOND = timedelta(microseconds=1)
 class Ids:
     """UUIDv7 (RFC 9562, method 3) of one moment of the database's clock.
 
-    48 bits of milliseconds, 12 bits with the microseconds in it (<< 2), 22 bits counting up, 40 bits
-    of ``entropy``. So ids sort by the moment their rows were locked and, within one transaction, by
-    the order of decision, whichever server made them. At most 4,194,303 per moment.
+    48 bits of milliseconds, 12 bits with the microseconds in it (<< 2), 22 bits counting up, 40
+    bits of ``entropy``. So ids sort by the moment their rows were locked and, within one
+    transaction, by the order of decision, whichever server made them. At most 4,194,303 per moment.
     """
 
     __slots__ = ("_count", "_prefix", "_suffix")

@@ -145,7 +145,7 @@ class NotFound(DomainError):
 
 
 class ProductNotFound(NotFound):
-    """Unknown, or deleted where a live product is needed. Keys read ``sku:X`` / ``product_id:X``."""
+    """Unknown, or deleted where a live one is needed. Keys read ``sku:X`` / ``product_id:X``."""
 
     reason = "PRODUCT_NOT_FOUND"
     noun = "product"

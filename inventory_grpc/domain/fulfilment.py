@@ -42,13 +42,15 @@ def change_status(books: Books, command: ChangeOrderStatus, context: Context) ->
         case OrderStatus.SHIPPED:
             return ship(books, ShipOrder(order_id, (), reason, version), context)
         case OrderStatus.CANCELLED:
-            return cancel(books, CancelOrder(order_id, (), reason, True, version), context)
+            whole = CancelOrder(order_id, (), reason, recall=True, expected_version=version)
+            return cancel(books, whole, context)
         case OrderStatus.RETURNED:
             return _return_rest(books, command, context)
     order = _order(books, order_id, version)
     _check_allowed(order, command.status)
     kind = OrderEventKind[command.status.name]
-    return _put(books, context, order, order.lines, command.status, kind, {}, reason)
+    after = replace(order, status=command.status)
+    return _put(books, context, order, after, kind, {}, reason)
 
 
 def ship(books: Books, command: ShipOrder, context: Context) -> Order:
@@ -79,10 +81,8 @@ def cancel(books: Books, command: CancelOrder, context: Context) -> Order:
         raise _invalid(order, OrderStatus.CANCELLED)
     units = _asked(order, command.lines)
     lines = _give_back(books, context, order, units)
-    return _put(
-        books, context, order, lines, _status_after_cancel(order, lines),
-        OrderEventKind.CANCELLED, units, command.reason,
-    )  # fmt: skip
+    after = replace(order, lines=lines, status=_status_after_cancel(order, lines))
+    return _put(books, context, order, after, OrderEventKind.CANCELLED, units, command.reason)
 
 
 def _status_after_cancel(order: Order, lines: Sequence[OrderLine]) -> OrderStatus:
@@ -103,7 +103,8 @@ def _recall(books: Books, order: Order, reason: str, context: Context) -> Order:
     lines = tuple(replace(line, returned=line.shipped) for line in lines)
     kind = OrderEventKind.RECALLED if out else OrderEventKind.CANCELLED
     moved = {number: count for number, count in units.items() if count}
-    return _put(books, context, order, lines, OrderStatus.CANCELLED, kind, moved, reason)
+    after = replace(order, lines=lines, status=OrderStatus.CANCELLED)
+    return _put(books, context, order, after, kind, moved, reason)
 
 
 def return_order(books: Books, command: ReturnOrder, context: Context) -> Order:
@@ -134,9 +135,8 @@ def return_order(books: Books, command: ReturnOrder, context: Context) -> Order:
     )
     whole = all(line.returned == line.shipped for line in lines)
     status = OrderStatus.RETURNED if whole else OrderStatus.PARTIALLY_RETURNED
-    return _put(
-        books, context, order, lines, status, OrderEventKind.RETURNED, units, command.reason
-    )
+    after = replace(order, lines=lines, status=status)
+    return _put(books, context, order, after, OrderEventKind.RETURNED, units, command.reason)
 
 
 def _return_rest(books: Books, command: ChangeOrderStatus, context: Context) -> Order:
@@ -204,7 +204,7 @@ def _check_on_hand(books: Books, order: Order, units: Units) -> None:
     for line in _lines_of(order, units):
         wanted.setdefault((line.product_id, line.location_id), []).append(line)
     shortages: list[Shortage] = []
-    for (product_id, location_id), lines in wanted.items():
+    for (_, location_id), lines in wanted.items():
         level = books.level(_item(books, lines[0]), location_id)
         quantity = sum(units[line.line_number] for line in lines)
         if quantity > level.on_hand:
@@ -261,20 +261,16 @@ def _post_line(
 def _put(
     books: Books,
     context: Context,
-    order: Order,
-    lines: tuple[OrderLine, ...],
-    status: OrderStatus,
+    before: Order,
+    after: Order,
     kind: OrderEventKind,
     units: Units,
     reason: str,
 ) -> Order:
-    version = order.version + 1
-    after = replace(
-        order, status=status, lines=lines, version=version, update_time=context.now,
-        status_reason=reason,
-    )  # fmt: skip
+    version = before.version + 1
+    after = replace(after, version=version, update_time=context.now, status_reason=reason)
     event = OrderEvent(
-        context.ids.next(), order.order_id, kind, order.status, status,
+        context.ids.next(), before.order_id, kind, before.status, after.status,
         tuple(sorted(units.items())), reason, context.caller, context.request_id, version,
         context.now,
     )  # fmt: skip

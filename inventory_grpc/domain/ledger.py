@@ -12,7 +12,7 @@ from inventory_grpc.domain.model import (
 )
 
 
-def post(
+def post(  # noqa: PLR0913 - a ledger row has that many columns
     books: Books,
     context: Context,
     level: StockLevel,
@@ -37,7 +37,7 @@ def post(
     rules = policy or level
     on_hand_after = level.on_hand + on_hand
     allocated_after = level.allocated + allocated
-    assert on_hand_after >= 0 and allocated_after >= 0, (level, kind, on_hand, allocated)
+    assert min(on_hand_after, allocated_after) >= 0, (level, kind, on_hand, allocated)
     _check_limits(level, on_hand_after, allocated_after)
     uncovered = max(0, allocated_after + level.held - on_hand_after - rules.backorder_limit)
     shortfall = uncovered if is_fact else min(level.shortfall, uncovered)

@@ -58,7 +58,7 @@ class Committer:
             try:
                 self.counters.transactions += 1
                 return attempt(self.link, groups, self.encode_refusal)
-            except Exception as error:  # noqa: BLE001 - sorted by failure_of
+            except Exception as error:
                 failure = failure_of(error)
                 failures += 1
                 log.debug("attempt %d failed: %s", failures, failure.name, exc_info=error)
@@ -96,7 +96,7 @@ class Committer:
         footprints = [Footprint.of(r.command for r in group.requests) for group in groups]
         try:
             self.blocked = find_blocked(self.link, footprints)
-        except Exception as error:  # noqa: BLE001 - sorted by failure_of
+        except Exception as error:
             log.debug("the probe failed", exc_info=error)
             self.link.close()
             return [DatabaseUnavailable() for _ in groups]

@@ -12,8 +12,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from inventory_grpc.domain.books import AnswerKey, Books, Item, Site, StaleBooksError, StoredAnswer
-from inventory_grpc.domain.model import Location, Money, Order, OrderLine, Product, ProductStock
-from inventory_grpc.domain.model import StockLevel
+from inventory_grpc.domain.model import (
+    Location,
+    Money,
+    Order,
+    OrderLine,
+    Product,
+    ProductStock,
+    StockLevel,
+)
 from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.store import locks
 from inventory_grpc.store.footprint import Footprint, Place
@@ -193,9 +200,9 @@ def _enter(books: Books, rows: Sequence[Row]) -> datetime:
         tag = row[0]
         if tag == 1:
             levels += _enter_level(books, row)
-        elif tag == 2:  # noqa: PLR2004
+        elif tag == 2:
             books.sites[row[1]] = Site(row[7], row[1], row[8])
-        elif tag == 3:  # noqa: PLR2004
+        elif tag == 3:
             answer = StoredAnswer(bytes(row[17]), row[16], bytes(row[18]))
             books.answers[row[1], row[2]] = answer
         else:

@@ -1,0 +1,35 @@
+"""Columns that several tables share, as array literals."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from inventory_grpc.domain.model import Labels, Money
+from inventory_grpc.store.statements import array
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What all rows of one transaction share."""
+
+    now: str
+    commit_id: str
+
+
+def amounts(prices: Sequence[Money | None]) -> tuple[str, str]:
+    """Two columns: amounts and currencies."""
+    return (
+        array(None if price is None else f"{price.amount:f}" for price in prices),
+        array(None if price is None else price.currency for price in prices),
+    )
+
+
+def times(moments: Sequence[datetime | None]) -> str:
+    """A column of timestamps."""
+    return array(None if time is None else f'"{time.isoformat()}"' for time in moments)
+
+
+def labels_json(labels: Labels) -> str:
+    """One value of a jsonb column."""
+    return json.dumps(dict(labels)) if labels else "{}"

@@ -1,0 +1,90 @@
+"""Writing stock levels and their ledger back."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.model import StockLevel
+from inventory_grpc.store import tables
+from inventory_grpc.store.columns import Stamp
+from inventory_grpc.store.link import Call
+from inventory_grpc.store.statements import (
+    Value,
+    array,
+    insert_rows,
+    text_array,
+    update_rows,
+)
+
+_LEVEL_KEY: Final = ("product_id", "location_id")
+_LEVEL: Final = (
+    "on_hand", "allocated", "held", "safety_stock", "backorder_limit", "low_stock_threshold",
+    "shortfall", "version",
+)  # fmt: skip
+INSERT_LEVELS: Final = insert_rows(
+    "insert_levels",
+    tables.stock_levels,
+    (*_LEVEL_KEY, *_LEVEL),
+    ("update_time",),
+    "v.product_id, v.location_id",
+)
+UPDATE_LEVELS: Final = update_rows(
+    "update_levels", tables.stock_levels, _LEVEL_KEY, _LEVEL, ("update_time",), "version"
+)
+
+_MOVEMENT: Final = (
+    "movement_id", "product_id", "location_id", "kind",
+    "on_hand_delta", "allocated_delta", "held_delta",
+    "on_hand_after", "allocated_after", "held_after", "shortfall_after", "stock_version",
+    "line_number", "order_id", "transfer_id", "request_id", "actor", "reason", "note",
+)  # fmt: skip
+INSERT_MOVEMENTS: Final = insert_rows(
+    "insert_movements", tables.stock_movements, _MOVEMENT, ("occur_time", "commit_id")
+)
+
+
+ALL: Final = (UPDATE_LEVELS, INSERT_LEVELS, INSERT_MOVEMENTS)
+
+
+def level_calls(books: Books, stamp: Stamp) -> list[Call]:
+    """Changed levels, each guarded by the version read, and levels of new products."""
+    keys = sorted({(move.product_id, move.location_id) for move in books.movements})
+    old = [books.levels[key[0]][key[1]] for key in keys if key not in books.new_levels]
+    new = [books.levels[key[0]][key[1]] for key in keys if key in books.new_levels]
+    calls: list[Call] = []
+    if old:
+        read = books.versions_read
+        versions = array(read[level.product_id, level.location_id] for level in old)
+        calls.append(Call(UPDATE_LEVELS, (*_level_columns(old), versions, stamp.now, len(old))))
+    if new:
+        calls.append(Call(INSERT_LEVELS, (*_level_columns(new), stamp.now)))
+    return calls
+
+
+def _level_columns(levels: Sequence[StockLevel]) -> tuple[Value, ...]:
+    return (
+        array(level.product_id for level in levels),
+        text_array(level.location_id for level in levels),
+        *(array(getattr(level, column) for level in levels) for column in _LEVEL),
+    )
+
+
+def movement_calls(books: Books, stamp: Stamp) -> list[Call]:
+    """The ledger rows of all changes."""
+    moves = books.movements
+    if not moves:
+        return []
+    columns: tuple[Value, ...] = (
+        array(move.movement_id for move in moves),
+        array(move.product_id for move in moves),
+        text_array(move.location_id for move in moves),
+        array(int(move.kind) for move in moves),
+        *(array(getattr(move, column) for move in moves) for column in _MOVEMENT[4:13]),
+        array(move.order_id or None for move in moves),
+        array(move.transfer_id or None for move in moves),
+        array(move.request_id for move in moves),
+        text_array(move.actor for move in moves),
+        array(int(move.reason) for move in moves),
+        text_array(move.note for move in moves),
+    )
+    return [Call(INSERT_MOVEMENTS, (*columns, stamp.now, stamp.commit_id))]
