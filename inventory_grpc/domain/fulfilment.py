@@ -67,7 +67,8 @@ def ship(books: Books, command: ShipOrder, context: Context) -> Order:
     )
     done = not any(line.open for line in lines)
     status = OrderStatus.SHIPPED if done else OrderStatus.PARTIALLY_SHIPPED
-    return _put(books, context, order, lines, status, OrderEventKind.SHIPPED, units, command.reason)
+    after = replace(order, lines=lines, status=status)
+    return _put(books, context, order, after, OrderEventKind.SHIPPED, units, command.reason)
 
 
 def cancel(books: Books, command: CancelOrder, context: Context) -> Order:
