@@ -13,7 +13,7 @@ from sqlalchemy import Column, MetaData, Table, Text, create_engine
 from sqlalchemy.pool import NullPool
 
 from inventory_grpc.settings import Settings
-from inventory_grpc.store.tables import metadata
+from inventory_grpc.store.tables import metadata, schema_revision
 
 
 class Impl(PostgresqlImpl):
@@ -22,7 +22,7 @@ class Impl(PostgresqlImpl):
     __dialect__ = "postgresql"
 
     def version_table_impl(self, **_: Any) -> Table:
-        return Table("schema_revision", MetaData(), Column("revision", Text, key="version_num"))
+        return Table(schema_revision.name, MetaData(), Column("revision", Text, key="version_num"))
 
 
 def run() -> None:
@@ -33,7 +33,12 @@ def run() -> None:
     if url is None:
         raise CommandError("set INVENTORY_DATABASE_URL")
     with create_engine(url, poolclass=NullPool).connect() as connection:
-        context.configure(connection, target_metadata=metadata, compare_server_default=True)
+        context.configure(
+            connection,
+            target_metadata=metadata,
+            version_table=schema_revision.name,
+            compare_server_default=True,
+        )
         context.run_migrations()
 
 
