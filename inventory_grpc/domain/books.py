@@ -184,13 +184,14 @@ class Books:
         return None if site is None or site.deleted else site
 
     def level(self, item: Item, location_id: str) -> StockLevel:
-        """The level to change; zeros where the product is as new as this transaction.
+        """The level to change; zeros where it is still to be made.
 
-        Raises StaleBooksError where the row should have been made before it was read.
+        A product that is new, or locked as a whole, has all its levels in the books. Raises
+        StaleBooksError for any other: the row should have been made before it was read.
         """
         level = self.levels[item.product_id].get(location_id)
         if level is not None:
             return level
-        if self.versions_read.get(item.product_id) != 0:
+        if item.product_id not in self.products:
             raise StaleBooksError(item.product_id, location_id)
         return StockLevel(item.product_id, item.sku, location_id)

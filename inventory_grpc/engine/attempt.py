@@ -96,8 +96,7 @@ class _Decision:
                 if not group.atomic:
                     answers.append(refused.answer)
                     continue
-                if len(group.requests) > 1:
-                    # A refused ATOMIC batch stores nothing, for no row.
+                if group.is_batch:
                     self.books.rollback(mark)
                 return RowRefused(row, refused.answer)
         if group.requests[0].validate_only:

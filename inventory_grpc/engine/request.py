@@ -48,6 +48,8 @@ class Group:
 
     requests: tuple[Request, ...]
     atomic: bool = True
+    is_batch: bool = False
+    """Made by a caller as a batch: if it is ATOMIC and refused, it stores nothing, for no row."""
 
     @property
     def lines(self) -> int:

@@ -80,7 +80,9 @@ class Mutations:
         self, requests: Sequence[Request], time_left: float | None
     ) -> list[Answer]:
         """All or none. Raises RowRefused for the first refused row, else as ``execute``."""
-        return _answers(await self._batcher.submit(Group(tuple(requests)), time_left))
+        return _answers(
+            await self._batcher.submit(Group(tuple(requests), is_batch=True), time_left)
+        )
 
     async def execute_independent(
         self, requests: Sequence[Request], time_left: float | None
@@ -88,7 +90,7 @@ class Mutations:
         """Each row for itself; a row that met Overloaded and the like comes back as that error."""
         if requests and requests[0].validate_only:
             # Nothing is kept between transactions, so the rows must share one to see each other.
-            group = Group(tuple(requests), atomic=False)
+            group = Group(tuple(requests), atomic=False, is_batch=True)
             return [*_answers(await self._batcher.submit(group, time_left))]
         return await asyncio.gather(*(self._row(request, time_left) for request in requests))
 

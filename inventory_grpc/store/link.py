@@ -66,6 +66,7 @@ class Link:
 
     def begin(self, calls: Sequence[Call]) -> list[Row]:
         """Open a transaction and run ``calls`` in one round trip; the last one's rows."""
+        self._connect()
         return self._run(self._prefix(), calls, "")
 
     def read(self, call: Call) -> list[Row]:
@@ -77,16 +78,18 @@ class Link:
 
         Raises CommitUnknownError if PostgreSQL warned instead of simply committing.
         """
-        live = self._live()
         self._run("", calls, "COMMIT")
-        if live.notices or live.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        live = self._in_transaction()[0]
+        warned = any(notice.startswith("WARNING") for notice in live.notices)
+        if warned or live.info.transaction_status != TRANSACTION_STATUS_IDLE:
             notices = list(live.notices)
             self.close()
             raise CommitUnknownError(notices)
 
     def rollback(self) -> None:
         """Leave the transaction, whatever state it is in; closes a connection that cannot."""
-        if self._connection is None:
+        if self._connection is None or self._connection.closed:
+            self.close()
             return
         try:
             self._run("", (), "ROLLBACK")
@@ -113,9 +116,7 @@ class Link:
         return text
 
     def _run(self, prefix: str, calls: Sequence[Call], suffix: str) -> list[Row]:
-        self._live()
-        cur = self._cursor
-        assert cur is not None
+        _, cur = self._in_transaction()
         parts: list[str] = []
         arguments: list[Value] = []
         for statement, values in calls:
@@ -128,11 +129,16 @@ class Link:
         cur.execute(prefix + ";".join([*parts, suffix] if suffix else parts), tuple(arguments))
         return [] if suffix or cur.description is None else cur.fetchall()
 
-    def _live(self) -> connection:
+    def _connect(self) -> None:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._settings, self._statements)
             self._cursor = self._connection.cursor()
-        return self._connection
+
+    def _in_transaction(self) -> tuple[connection, cursor]:
+        """Never a new connection: in the middle of a transaction that would write without it."""
+        if self._connection is None or self._cursor is None or self._connection.closed:
+            raise psycopg2.InterfaceError("the connection was lost inside a transaction")
+        return self._connection, self._cursor
 
 
 def connect(settings: LinkSettings, statements: Iterable[Statement] = ()) -> connection:
