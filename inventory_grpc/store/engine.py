@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from inventory_grpc.domain.errors import DatabaseUnavailable, DomainError, Overloaded
+from inventory_grpc.domain.errors import DatabaseUnavailable, Overloaded
+from inventory_grpc.store.failures import Failure, failure_of
 
 Pooler = Literal["none", "transaction"]
 
@@ -37,8 +38,6 @@ PLANNER: Final = "planner"
 _POOL_WAIT_SECONDS: Final = 2
 _TIMEOUT = "timeout_ms"
 _UUID_OID: Final = 2950
-# The server is gone, going, starting, full, or too slow: the same call may succeed a little later.
-_UNAVAILABLE_CLASSES: Final = ("08", "53", "57")
 
 
 class ReadDatabase:
@@ -96,12 +95,10 @@ def limited(conn: Connection, statement: str) -> str:
 
 
 def _translated(error: Exception, cause: BaseException | None) -> Exception:
-    sqlstate = getattr(cause, "pgcode", None)
-    lost = sqlstate is None and isinstance(
-        cause, psycopg2.OperationalError | psycopg2.InterfaceError
-    )
-    unavailable: DomainError = DatabaseUnavailable()
-    return unavailable if lost or (sqlstate or "").startswith(_UNAVAILABLE_CLASSES) else error
+    if isinstance(cause, psycopg2.Error) and failure_of(cause) is not Failure.BUG:
+        # Gone, going, starting, full or too slow: the same call may succeed a little later.
+        return DatabaseUnavailable()
+    return error
 
 
 def _engine(url: str, pool_size: int, *, direct: bool) -> Engine:
