@@ -29,7 +29,8 @@ def adjust(books: Books, command: AdjustStock, context: Context) -> StockChange:
     is_loss = command.reason in _LOSSES
     # A loss is a fact, so it may touch what is promised; any other decrease may not.
     removable = level.on_hand if is_loss else level.on_hand - level.allocated - level.held
-    if -command.delta > removable:
+    # With backorders more can be promised than is there; what arrives is welcome all the same.
+    if command.delta < 0 and -command.delta > removable:
         shortage = Shortage.at(0, -command.delta, removable, [level], level.location_id)
         raise InsufficientStock([shortage])
     received = command.reason is AdjustmentReason.RECEIVED

@@ -1,0 +1,339 @@
+"""The write path without a network: requests as the edge makes them, answers as it reads them."""
+
+import asyncio
+import random
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from psycopg2.extensions import connection
+
+from inventory_grpc.domain import commands
+from inventory_grpc.domain.commands import AllocationStrategy, Command, DemandLine
+from inventory_grpc.domain.model import AdjustmentReason, ProductKey
+from inventory_grpc.engine.batcher import Batcher, BatcherSettings
+from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.request import Answer, Request
+from inventory_grpc.rpc import encode
+from inventory_grpc.rpc.errors import encode_refusal
+from inventory_grpc.services.mutations import STATEMENTS, Mutations
+from inventory_grpc.settings import Settings
+from inventory_grpc.store.link import Link, LinkSettings
+from inventory_grpc.v1 import errors_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
+from tests.conftest import Database
+
+Row = tuple[Any, ...]
+
+ENCODERS: Final[dict[type[Command], encode.Encode]] = {
+    commands.PlaceOrder: encode.order_in(orders_pb2.CreateOrderResponse),
+    commands.ChangeOrderStatus: encode.order_in(orders_pb2.UpdateOrderStatusResponse),
+    commands.ShipOrder: encode.order_in(orders_pb2.ShipOrderResponse),
+    commands.CancelOrder: encode.order_in(orders_pb2.CancelOrderResponse),
+    commands.ReturnOrder: encode.order_in(orders_pb2.ReturnOrderResponse),
+    commands.AdjustStock: encode.stock_change_in(stock_pb2.AdjustStockResponse),
+    commands.SetStock: encode.stock_change_in(stock_pb2.SetStockResponse),
+    commands.SetStockPolicy: encode.stock_policy,
+    commands.TransferStock: encode.transfer,
+    commands.CreateProduct: encode.product_in(products_pb2.CreateProductResponse),
+    commands.UpdateProduct: encode.product_in(products_pb2.UpdateProductResponse),
+    commands.DeleteProduct: encode.product_in(products_pb2.DeleteProductResponse),
+    commands.UndeleteProduct: encode.product_in(products_pb2.UndeleteProductResponse),
+    commands.CreateLocation: encode.location_in(locations_pb2.CreateLocationResponse),
+    commands.UpdateLocation: encode.location_in(locations_pb2.UpdateLocationResponse),
+    commands.DeleteLocation: encode.location_in(locations_pb2.DeleteLocationResponse),
+}
+
+_RESPONSES: Final[dict[type[Command], Any]] = {
+    commands.PlaceOrder: orders_pb2.CreateOrderResponse,
+    commands.ChangeOrderStatus: orders_pb2.UpdateOrderStatusResponse,
+    commands.ShipOrder: orders_pb2.ShipOrderResponse,
+    commands.CancelOrder: orders_pb2.CancelOrderResponse,
+    commands.ReturnOrder: orders_pb2.ReturnOrderResponse,
+    commands.AdjustStock: stock_pb2.AdjustStockResponse,
+    commands.SetStock: stock_pb2.SetStockResponse,
+    commands.SetStockPolicy: stock_pb2.SetStockPolicyResponse,
+    commands.TransferStock: stock_pb2.TransferStockResponse,
+    commands.CreateProduct: products_pb2.CreateProductResponse,
+    commands.UpdateProduct: products_pb2.UpdateProductResponse,
+    commands.DeleteProduct: products_pb2.DeleteProductResponse,
+    commands.UndeleteProduct: products_pb2.UndeleteProductResponse,
+    commands.CreateLocation: locations_pb2.CreateLocationResponse,
+    commands.UpdateLocation: locations_pb2.UpdateLocationResponse,
+    commands.DeleteLocation: locations_pb2.DeleteLocationResponse,
+}
+
+
+# -- requests --------------------------------------------------------------------------------------
+
+
+def request(
+    command: Command, request_id: str | None = None, *, validate_only: bool = False
+) -> Request:
+    """As the edge hands it over; without an id it gets one that nothing else has."""
+    fingerprint = blake2b(repr(command).encode(), digest_size=16).digest()
+    return Request(
+        "anonymous", request_id or str(uuid4()), fingerprint, command, ENCODERS[type(command)],
+        validate_only,
+    )  # fmt: skip
+
+
+def place(
+    *lines: tuple[str, int] | tuple[str, int, str],
+    strategy: AllocationStrategy = AllocationStrategy.PRIORITY,
+) -> commands.PlaceOrder:
+    """An order of (SKU, quantity) or (SKU, quantity, location)."""
+    demand = tuple(DemandLine(ProductKey(sku=line[0]), line[1], *line[2:]) for line in lines)
+    return commands.PlaceOrder(demand, strategy, "", {})
+
+
+def adjust(
+    sku: str,
+    delta: int,
+    location_id: str = "default",
+    reason: AdjustmentReason | None = None,
+) -> commands.AdjustStock:
+    """A receipt, or a correction downwards."""
+    if reason is None:
+        reason = AdjustmentReason.RECEIVED if delta > 0 else AdjustmentReason.CORRECTION
+    return commands.AdjustStock(ProductKey(sku=sku), location_id, delta, reason, "", 0)
+
+
+def create_product(sku: str, *stock: tuple[str, int]) -> commands.CreateProduct:
+    """A product without a price, with (location, units)."""
+    return commands.CreateProduct(sku, sku, "", None, {}, stock)
+
+
+def create_location(location_id: str, priority: int = 0) -> commands.CreateLocation:
+    """A location named like its id."""
+    return commands.CreateLocation(location_id, location_id, priority, {})
+
+
+# -- answers ---------------------------------------------------------------------------------------
+
+
+def response(command: Command | type[Command], answer: Answer) -> Any:
+    """The command's response message. Fails on a refusal."""
+    assert answer.code == 0, status_pb2.Status.FromString(answer.body)
+    kind = command if isinstance(command, type) else type(command)
+    return _RESPONSES[kind].FromString(answer.body)
+
+
+def order_of(answer: Answer) -> orders_pb2.Order:
+    """The order in the answer of any order command; all of them have it in the same field."""
+    message: orders_pb2.Order = response(commands.PlaceOrder, answer).order
+    return message
+
+
+def error_info(answer: Answer) -> Any:
+    """The ErrorInfo of a refusal."""
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(answer.body).details:
+        if detail.Unpack(info):
+            return info
+    raise AssertionError("no ErrorInfo")
+
+
+def reason_of(answer: Answer) -> str:
+    """ "OK", or why it was refused."""
+    return error_info(answer).reason if answer.code else "OK"
+
+
+def shortages_of(answer: Answer) -> Sequence[errors_pb2.StockShortage]:
+    """What an INSUFFICIENT_STOCK refusal lists."""
+    found = errors_pb2.InsufficientStock()
+    for detail in status_pb2.Status.FromString(answer.body).details:
+        if detail.Unpack(found):
+            return list(found.shortages)
+    raise AssertionError("no InsufficientStock")
+
+
+# -- servers ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def mutations(database: Database, **settings: Any) -> AsyncIterator[Mutations]:
+    """The write path of one server, from its settings; not closed cleanly if the block raises."""
+    server = Mutations.start(Settings(database_url=database.url, **settings), encode_refusal)
+    yield server
+    await server.close()
+
+
+@asynccontextmanager
+async def isolated(database: Database, isolation: str) -> AsyncIterator[Mutations]:
+    """The write path at another isolation level."""
+    counters = Counters()
+    settings = LinkSettings(database.url, isolation=isolation)
+    lanes = [Committer(Link(settings, STATEMENTS), encode_refusal, counters) for _ in range(2)]
+    server = Mutations(Batcher(lanes[1:], lanes[0], BatcherSettings()), counters)
+    yield server
+    await server.close()
+
+
+async def done(server: Mutations, command: Command, request_id: str | None = None) -> Any:
+    """The response to a command that is not refused."""
+    return response(command, await server.execute(request(command, request_id), None))
+
+
+async def stocked(server: Mutations, **units: int) -> None:
+    """Products with these SKUs and units at ``default``."""
+    for sku, count in units.items():
+        await done(server, create_product(sku, ("default", count)))
+
+
+# -- the database ----------------------------------------------------------------------------------
+
+
+def query(database: Database, sql: str, *arguments: object) -> list[Row]:
+    """Rows of one statement, seen by a connection of its own."""
+    with closing(database.connect("superuser")) as conn, conn.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+
+def value(database: Database, sql: str, *arguments: object) -> Any:
+    """The one value of one row."""
+    [(found,)] = query(database, sql, *arguments)
+    return found
+
+
+def run(database: Database, sql: str) -> None:
+    """Statements of the superuser's, committed."""
+    with closing(database.connect("superuser")) as conn, conn.cursor() as cursor:
+        cursor.execute(sql)
+        conn.commit()
+
+
+@contextmanager
+def held(database: Database, sql: str, *arguments: object) -> Iterator[connection]:
+    """Whatever ``sql`` locks stays locked inside the block, or until its rollback."""
+    with closing(database.connect("superuser")) as conn, conn.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        yield conn
+
+
+def held_level(database: Database, sku: str) -> Any:
+    """All stock levels of one product locked by hand."""
+    return held(
+        database,
+        "SELECT 1 FROM stock_levels JOIN products USING (product_id) WHERE sku = %s "
+        "FOR UPDATE OF stock_levels",
+        sku,
+    )
+
+
+def deadlocks(database: Database) -> int:
+    """How many PostgreSQL counted, including those of sessions that have just ended."""
+    run(database, "SELECT pg_stat_clear_snapshot()")
+    count: int = value(
+        database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return count
+
+
+def levels(database: Database) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+    """(on_hand, allocated, shortfall, version) by (SKU, location), of what ever had stock."""
+    return {
+        (sku, place): (on_hand, allocated, shortfall, version)
+        for sku, place, on_hand, allocated, shortfall, version in query(
+            database,
+            "SELECT sku, location_id, on_hand, allocated, shortfall, s.version "
+            "FROM stock_levels s JOIN products USING (product_id) WHERE s.version > 0",
+        )
+    }
+
+
+def audit(database: Database) -> None:
+    """The ledger explains every counter, step by step, and every order its allocations."""
+    broken = query(database, _BROKEN_CHAIN)
+    assert broken == [], f"ledger rows that do not follow from the one before: {broken}"
+    astray = query(database, _ASTRAY)
+    assert astray == [], f"counters that the ledger does not end in: {astray}"
+    unowned = query(database, _UNOWNED)
+    assert unowned == [], f"allocations that no order's open lines explain: {unowned}"
+    assert value(database, "SELECT count(*) FROM orders o WHERE version <> (SELECT count(*) "
+                 "FROM order_events e WHERE e.order_id = o.order_id)") == 0  # fmt: skip
+    at_dead = query(database, _AT_DEAD)
+    assert at_dead == [], f"stock at a deleted product or location: {at_dead}"
+
+
+_BROKEN_CHAIN = """
+    SELECT * FROM (
+        SELECT product_id::text, location_id, stock_version,
+               on_hand_after, allocated_after, held_after,
+               coalesce(lag(on_hand_after) OVER w, 0) + on_hand_delta AS on_hand,
+               coalesce(lag(allocated_after) OVER w, 0) + allocated_delta AS allocated,
+               coalesce(lag(held_after) OVER w, 0) + held_delta AS held,
+               coalesce(lag(stock_version) OVER w, 0) + 1 AS version
+          FROM stock_movements
+        WINDOW w AS (PARTITION BY product_id, location_id ORDER BY stock_version)
+    ) chain
+     WHERE (on_hand_after, allocated_after, held_after, stock_version)
+        IS DISTINCT FROM (on_hand, allocated, held, version)
+"""
+
+_ASTRAY = """
+    SELECT s.product_id::text, s.location_id, s.version, m.stock_version
+      FROM stock_levels s FULL JOIN (
+        SELECT DISTINCT ON (product_id, location_id) * FROM stock_movements
+         ORDER BY product_id, location_id, stock_version DESC) m
+     USING (product_id, location_id)
+     WHERE (s.version > 0 OR m.stock_version IS NOT NULL)
+       AND (s.version, s.on_hand, s.allocated, s.held, s.shortfall) IS DISTINCT FROM
+           (m.stock_version, m.on_hand_after, m.allocated_after, m.held_after, m.shortfall_after)
+"""
+
+_UNOWNED = """
+    SELECT s.product_id::text, s.location_id, s.allocated, l.open FROM stock_levels s FULL JOIN (
+        SELECT product_id, location_id, sum(quantity - shipped - cancelled) AS open
+          FROM order_lines GROUP BY 1, 2) l USING (product_id, location_id)
+     WHERE coalesce(s.allocated, 0) <> coalesce(l.open, 0)
+"""
+
+_AT_DEAD = """
+    SELECT sku, location_id, on_hand, allocated
+      FROM stock_levels s JOIN products p USING (product_id) JOIN locations c USING (location_id)
+     WHERE (p.delete_time IS NOT NULL OR c.delete_time IS NOT NULL)
+       AND (on_hand, allocated, held) <> (0, 0, 0)
+"""
+
+
+# -- chance and threads ----------------------------------------------------------------------------
+
+
+def seeded(seed: int | None = None) -> random.Random:
+    """Chance that can be had again: the seed is in the output of a test that fails."""
+    chosen = random.SystemRandom().randrange(2**32) if seed is None else seed
+    print(f"seed {chosen}")
+    return random.Random(chosen)  # noqa: S311 - repeatable on purpose
+
+
+def uuid_of(chance: random.Random) -> str:
+    """A request id."""
+    return str(UUID(int=chance.getrandbits(128), version=4))
+
+
+@dataclass
+class Gate:
+    """Lets a thread of the write path wait for the test."""
+
+    reached: threading.Event
+    opened: threading.Event
+
+    @classmethod
+    def closed(cls) -> "Gate":
+        return cls(threading.Event(), threading.Event())
+
+    def pass_through(self) -> None:
+        """Called by the write path."""
+        self.reached.set()
+        assert self.opened.wait(30)
+
+    async def wait_until_reached(self) -> None:
+        """Called by the test."""
+        assert await asyncio.to_thread(self.reached.wait, 30)
