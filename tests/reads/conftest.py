@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from inventory_grpc.services.reads import Reads
+from inventory_grpc.store.engine import ReadDatabase
+from tests.conftest import Database
+from tests.reads.shop import Handlers, Shop
+
+
+@pytest.fixture
+def shop(database: Database) -> Iterator[Shop]:
+    with closing(database.connect("owner")) as conn:
+        yield Shop(conn)
+
+
+@pytest.fixture
+def read_database(database: Database) -> Iterator[ReadDatabase]:
+    reading = ReadDatabase(database.url, pool_size=2, statement_timeout_ms=30_000)
+    yield reading
+    reading.close()
+
+
+@pytest.fixture
+def handlers(read_database: ReadDatabase) -> Handlers:
+    return Handlers(Reads(read_database))
