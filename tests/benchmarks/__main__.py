@@ -1,0 +1,65 @@
+"""`python -m tests.benchmarks`: CPU per call and rates, in one run of a few minutes.
+
+Exit status 0 when everything ran, whatever the figures; 1 when something did not.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from inventory_grpc.embedded import EmbeddedPostgresError
+from tests.benchmarks.figures import figures, verdicts
+from tests.benchmarks.measure import bench, measure
+from tests.benchmarks.plan import FULL, QUICK, SCENARIOS, Pace
+from tests.benchmarks.processes import BenchmarkFailed
+from tests.benchmarks.report import Report, show, write
+
+_WIDTH_MIN = 120
+"""Columns, so that no figure is cut off where the output is not a terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and report; the exit status."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_MIN)
+    try:
+        report = _measured(QUICK if options.quick else FULL, Console(stderr=True))
+    except (BenchmarkFailed, EmbeddedPostgresError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    show(report, console)
+    if options.output is not None:
+        write(report, options.output)
+    return 1 if report.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less than a minute, less exact")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="also write the report: .json, else Markdown"
+    )
+    return parser
+
+
+def _measured(pace: Pace, progress: Console) -> Report:
+    seconds = pace.total_seconds(len(SCENARIOS))
+    progress.print(f"about {seconds:.0f} s of load and a few to start", style="dim")
+    with (
+        tempfile.TemporaryDirectory(prefix="inventory-bench-") as name,
+        progress.status("starting and seeding") as status,
+        bench(Path(name)) as running,
+    ):
+        samples = measure(running, SCENARIOS, pace, status.update)
+        version = running.postgres.version
+    return Report(version, pace, figures(samples), verdicts(samples))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Figures out of samples: medians over the rounds, and the wanted ratios."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from tests.benchmarks import plan
+from tests.benchmarks.measure import Sample, Samples
+from tests.benchmarks.plan import Scenario
+
+_MICROSECONDS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One scenario, medians over the rounds; per order where a call makes several."""
+
+    name: str
+    in_flight: int
+    rate: float
+    """Calls or orders a second."""
+    server_us: float
+    postgres_us: float
+    client_us: float
+    p50_ms: float
+    """Of a call, however many orders it makes."""
+    p99_ms: float
+    failures: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A wanted ratio and what it came to: the median of the rounds' own ratios."""
+
+    wanted: str
+    bound: float
+    measured: float
+    at_least: bool
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
+
+
+def figures(samples: Samples) -> list[Figure]:
+    """In the order of the scenarios."""
+    return [_figure(scenario, taken) for scenario, taken in samples.items()]
+
+
+def verdicts(samples: Samples) -> list[Verdict]:
+    """What the project wants of them."""
+    return [
+        *(_of_rates(samples, order) for order in (plan.HOT, plan.UNIFORM)),
+        _of_costs(samples, plan.HOT, plan.TEXTBOOK_HOT),
+        _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
+        Verdict(
+            "BatchCreateOrders of 256: server + PostgreSQL, ms of CPU per order",
+            0.2,
+            median(_cost(plan.BATCH)(sample) for sample in samples[plan.BATCH]) / 1000,
+            at_least=False,
+        ),
+    ]
+
+
+def _of_rates(samples: Samples, order: Scenario) -> Verdict:
+    ratios = [
+        _rate(order)(ours) / _rate(plan.EMPTY)(empty)
+        for ours, empty in zip(samples[order], samples[plan.EMPTY], strict=True)
+    ]
+    wanted = f"{order.name}, {order.in_flight} in flight: rate / empty RPC's rate"
+    return Verdict(wanted, 0.6, median(ratios), at_least=True)
+
+
+def _of_costs(samples: Samples, order: Scenario, textbook: Scenario) -> Verdict:
+    ratios = [
+        _cost(order)(ours) / _cost(textbook)(theirs)
+        for ours, theirs in zip(samples[order], samples[textbook], strict=True)
+    ]
+    wanted = f"{order.name}, {order.in_flight} in flight: server + PostgreSQL CPU / textbook's"
+    return Verdict(wanted, 1 / 8, median(ratios), at_least=False)
+
+
+def _figure(scenario: Scenario, taken: Sequence[Sample]) -> Figure:
+    def middle(value: Callable[[Sample], float]) -> float:
+        return median(value(sample) for sample in taken)
+
+    def per_order(seconds: Callable[[Sample], float]) -> float:
+        return middle(lambda sample: seconds(sample) / _orders(scenario, sample)) * _MICROSECONDS
+
+    failures: dict[str, int] = {}
+    for sample in taken:
+        for code, count in sample.tally.failures.items():
+            failures[code] = failures.get(code, 0) + count
+    return Figure(
+        scenario.name,
+        scenario.in_flight,
+        middle(_rate(scenario)),
+        per_order(lambda sample: sample.server_seconds),
+        per_order(lambda sample: sample.postgres_seconds),
+        per_order(lambda sample: sample.client_seconds),
+        middle(lambda sample: sample.tally.p50_ms),
+        middle(lambda sample: sample.tally.p99_ms),
+        failures,
+    )
+
+
+def _orders(scenario: Scenario, sample: Sample) -> int:
+    return sample.tally.calls * scenario.orders_per_call
+
+
+def _rate(scenario: Scenario) -> Callable[[Sample], float]:
+    return lambda sample: _orders(scenario, sample) / sample.tally.seconds
+
+
+def _cost(scenario: Scenario) -> Callable[[Sample], float]:
+    """Microseconds of CPU per order, server and PostgreSQL together."""
+
+    def cost(sample: Sample) -> float:
+        seconds = sample.server_seconds + sample.postgres_seconds
+        return seconds / _orders(scenario, sample) * _MICROSECONDS
+
+    return cost

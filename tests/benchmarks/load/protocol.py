@@ -1,0 +1,42 @@
+"""What the benchmark tells its load generator and hears from it: one JSON object a line."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.benchmarks.plan import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Make products with stock and some orders."""
+
+    address: str
+    products: int
+    orders: int
+    kind: Literal["seed"] = "seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Keep ``in_flight`` calls in flight for some seconds, at most ``calls_max`` of them."""
+
+    address: str
+    workload: Workload
+    in_flight: int
+    seconds: float
+    calls_max: int = 500_000
+    kind: Literal["run"] = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run came to."""
+
+    calls: int = 0
+    """That succeeded."""
+    seconds: float = 0.0
+    """Until the last answer."""
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    failures: dict[str, int] = field(default_factory=dict)
+    """Calls that did not succeed, by status code."""
