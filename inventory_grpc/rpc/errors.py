@@ -115,8 +115,11 @@ def encode_refusal(error: errors.DomainError) -> tuple[int, bytes]:
     return status.code, status.SerializeToString()
 
 
-def row_error_of(status: bytes) -> errors_pb2.RowError:
-    """What the singular call would have answered, as the outcome of a batch's row."""
+def row_error_of(status: bytes, bytes_max: int = STATUS_BYTES_MAX) -> errors_pb2.RowError:
+    """What the singular call would have answered, as the outcome of a batch's row.
+
+    Its lists are cut to ``bytes_max``, so that a thousand refused rows still fit into one message.
+    """
     source = status_pb2.Status.FromString(status)
     row = errors_pb2.RowError(code=source.code, message=source.message)
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
@@ -129,7 +132,20 @@ def row_error_of(status: bytes) -> errors_pb2.RowError:
                 row.field_violations.add(field=violation.field, description=violation.description)
         else:
             detail.Unpack(row.insufficient_stock)
+    _cut_lists(row, bytes_max)
     return row
+
+
+def _cut_lists(row: errors_pb2.RowError, bytes_max: int) -> None:
+    """A refusal has one of the two lists; its first entry always stays."""
+    violations, shortages = row.field_violations, row.insufficient_stock.shortages
+    while row.ByteSize() > bytes_max and len(violations) + len(shortages) > 1:
+        row.metadata["truncated"] = "true"
+        if shortages:
+            shortages.pop()
+            row.insufficient_stock.truncated = True
+        else:
+            violations.pop()
 
 
 def at_row(status: bytes, row: int) -> status_pb2.Status:

@@ -6,7 +6,7 @@ A command made while violations were found is not valid; the caller drops it.
 from typing import Literal
 
 from inventory_grpc.domain import commands
-from inventory_grpc.domain.model import QUANTITY_MAX, AdjustmentReason
+from inventory_grpc.domain.model import COUNTER_MAX, QUANTITY_MAX, AdjustmentReason
 from inventory_grpc.rpc import validate
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.v1 import stock_pb2
@@ -61,7 +61,9 @@ def _precondition(
     match request.WhichOneof("precondition"):
         case "expected_on_hand":
             expected = request.expected_on_hand
-            return validate.counter(expected, found, "", "expected_on_hand"), None
+            if not 0 <= expected <= COUNTER_MAX:
+                found.add("expected_on_hand", "must be 0 .. 10^15")
+            return expected, None
         case "expected_version":
             expected = request.expected_version
             return None, validate.version(expected, found, "", "expected_version")

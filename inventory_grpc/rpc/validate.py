@@ -10,16 +10,16 @@ looked at. Rules: the contract's ground rules (units, characters, limits).
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.errors import InvalidFields, Violation
 from inventory_grpc.domain.model import (
-    COUNTER_MAX,
     DEFAULT_LOCATION,
     QUANTITY_MAX,
     Labels,
@@ -52,6 +52,11 @@ _CURRENCY = re.compile(r"[A-Z]{3}").fullmatch
 # embeddings, overrides and isolates, which make text read as something else, and lone surrogates.
 _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]").search
 
+_UNCLEAN_DESCRIPTION = (
+    "must not contain control characters other than tab and newline, "
+    "nor bidirectional overrides or isolates"
+)
+
 _MONEY_UNITS_MAX = 999_999_999_999
 _NANOS_STEP = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,14 +64,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_MIN, _SECONDS_MAX = -62_135_596_800, 253_402_300_799
 
 E = TypeVar("E")
-
-
-class Mask(Protocol):
-    """A google.protobuf.FieldMask, as far as it is needed here."""
-
-    @property
-    def paths(self) -> Sequence[str]:
-        """The named fields."""
 
 
 class Violations:
@@ -163,13 +160,6 @@ def setting(value: int, found: Violations, at: str, name: str) -> int:
     return value
 
 
-def counter(value: int, found: Violations, at: str, name: str) -> int:
-    """Units a counter may have, 0 .. 10^15."""
-    if not 0 <= value <= COUNTER_MAX:
-        found.add(at + name, "must be 0 .. 10^15")
-    return value
-
-
 def line_number(value: int, found: Violations, at: str, name: str) -> int:
     """The number of an order's line, from 1."""
     if value < 1:
@@ -192,12 +182,6 @@ def text(value: str, length_max: int, found: Violations, at: str, name: str) -> 
         elif _UNCLEAN(value):
             found.add(at + name, _UNCLEAN_DESCRIPTION)
     return value
-
-
-_UNCLEAN_DESCRIPTION = (
-    "must not contain control characters other than tab and newline, "
-    "nor bidirectional overrides or isolates"
-)
 
 
 def required_text(value: str, length_max: int, found: Violations, at: str, name: str) -> str:
@@ -299,7 +283,7 @@ def count(items: Collection[object], bounds: tuple[int, int], found: Violations,
 
 
 def update_mask(
-    mask: Mask, updatable: frozenset[str], output_only: frozenset[str], found: Violations
+    mask: FieldMask, updatable: frozenset[str], output_only: frozenset[str], found: Violations
 ) -> frozenset[str]:
     """The fields to change; ``*`` is all of them."""
     paths = mask.paths

@@ -187,6 +187,19 @@ def test_a_batch_row_carries_what_the_singular_call_would_have_answered() -> Non
     assert not missing.HasField("insufficient_stock")
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [InsufficientStock([SHORTAGE] * 100), InvalidFields([Violation("lines[0]", "x" * 99)] * 100)],
+    ids=lambda refusal: type(refusal).__name__,
+)
+def test_a_thousand_refused_rows_fit_into_one_message(refusal: DomainError) -> None:
+    row = row_error_of(encode_refusal(refusal)[1], 2_000)
+    assert row.ByteSize() <= 2_000
+    assert row.metadata["truncated"] == "true"
+    assert row.field_violations or row.insufficient_stock.truncated
+    assert len(row_error_of(encode_refusal(refusal)[1], 1).metadata) == 2
+
+
 def test_an_atomic_batch_adds_its_rows_index() -> None:
     status = at_row(encode_refusal(VersionMismatch(1, 2))[1], 3)
     assert _info(status).metadata["row"] == "3"
