@@ -34,6 +34,10 @@ _FLUSH_SECONDS: Final = 1.0
 """What last answers get to reach their clients once nothing is in flight."""
 
 
+_CLOSE_SECONDS_MAX: Final = 10.0
+"""What batches whose callers are gone get; their statements have limits of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     mutations: Mutations
@@ -89,8 +93,11 @@ class Application:
         """Wait until the database was servable for the first time."""
         await self._parts.ready.wait()
 
-    async def stop(self) -> None:
-        """Say so, refuse new calls, finish those in flight within `drain_seconds`, close."""
+    async def stop(self) -> bool:
+        """Say so, refuse new calls, finish those in flight within `drain_seconds`, close.
+
+        False when the database hangs so that a thread of the write path cannot end.
+        """
         parts, settings = self._parts, self._settings
         parts.health.drain()
         _log.info("draining", in_flight=parts.admission.in_flight)
@@ -99,8 +106,9 @@ class Application:
         parts.admission.drain()
         if not await parts.admission.wait_idle(settings.drain_seconds):
             _log.warning("drain_cut_short", in_flight=parts.admission.in_flight)
-        await _close(parts)
+        closed = await _close(parts)
         _log.info("stopped")
+        return closed
 
 
 def _build(settings: Settings, *, share_port: bool) -> _Parts:
@@ -127,12 +135,23 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     return _Parts(mutations, reads, threads, admission, health, server, watch, pruner, ready)
 
 
-async def _close(parts: _Parts) -> None:
+async def _close(parts: _Parts) -> bool:
     parts.health.close()
     await parts.server.stop(_FLUSH_SECONDS)
-    await parts.mutations.close()
+    closed = await _close_mutations(parts.mutations)
     # A read whose caller is gone may still run; its time is limited.
     parts.threads.shutdown()
     parts.reads.close()
     await parts.pruner.stop()
     await parts.watch.stop()
+    return closed
+
+
+async def _close_mutations(mutations: Mutations) -> bool:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS_MAX):
+            await mutations.close()
+    except TimeoutError:
+        _log.warning("writes_left_behind", reason="the database does not answer")
+        return False
+    return True

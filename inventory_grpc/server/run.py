@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from typing import Final
 
 import structlog
 import uvloop
@@ -14,11 +15,14 @@ from inventory_grpc.server.app import Application
 from inventory_grpc.server.errors import StartError
 from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line
-from inventory_grpc.server.signals import stop_on_signals
+from inventory_grpc.server.signals import end_within, stop_on_signals
 from inventory_grpc.server.workers import supervise
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_HANGING_SECONDS_MAX: Final = 5.0
+"""What is left to do once everything is drained, such as stopping an embedded database."""
 
 OnReady = Callable[[Address], None]
 
@@ -80,7 +84,8 @@ async def _serve_until(
     if await _finished_before(stop, app.wait_ready()):
         on_ready(app.address)
         await stop.wait()
-    await app.stop()
+    if not await app.stop():
+        end_within(_HANGING_SECONDS_MAX)
 
 
 async def _finished_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:

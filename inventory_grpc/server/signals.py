@@ -1,8 +1,9 @@
-"""SIGTERM and SIGINT: the first asks to stop, the second does not ask."""
+"""How a process ends: the first SIGTERM or SIGINT asks, the second does not ask."""
 
 import asyncio
 import os
 import signal
+import threading
 from typing import Final
 
 import structlog
@@ -29,3 +30,14 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
     return stop
+
+
+def end_within(seconds: float) -> None:
+    """End the process at the latest then, whatever its threads wait for.
+
+    For a stopped server whose threads hang in a database that does not answer: the interpreter
+    joins them before it exits.
+    """
+    timer = threading.Timer(seconds, os._exit, [FORCED_EXIT])
+    timer.daemon = True
+    timer.start()

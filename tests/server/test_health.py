@@ -1,20 +1,32 @@
 """Readiness follows the database, its schema and draining; liveness follows nothing."""
 
 import itertools
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 
 from inventory_grpc.embedded import EmbeddedPostgres
 from inventory_grpc.store.migrate import head, upgrade
 from inventory_grpc.v1 import orders_pb2, products_pb2
 from tests.conftest import Database
-from tests.server.harness import Server, Status, read_line, reason_of, running, spawn, target_of
+from tests.server.harness import (
+    Server,
+    Status,
+    code_of,
+    read_line,
+    reason_of,
+    running,
+    spawn,
+    target_of,
+)
 
 _SERVICES = ("ProductService", "LocationService", "StockService", "OrderService")
 _UNKNOWN_ORDER = orders_pb2.GetOrderRequest(order_id="01900000-0000-7000-8000-000000000000")
+_GIVEN_UP = {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
 _CREATE = products_pb2.CreateProductRequest(product=products_pb2.Product(sku="MUG", name="Mug"))
 
 
@@ -52,6 +64,39 @@ def test_readiness_goes_with_the_database_and_comes_back_with_it(
             _assert_order_not_found(server)
         assert next(statuses) == Status.NOT_SERVING
         assert len(server.events("database_ready")) == 2, "one line per change, not per probe"
+
+
+def test_a_database_that_hangs_is_away_too(passable_dir: Path, tmp_path: Path) -> None:
+    with EmbeddedPostgres(passable_dir, {"fsync": "off"}) as postgres, ExitStack() as stack:
+        urls = [postgres.url(), postgres.url(role="owner")]
+        settings = dict(zip(("database_url", "migration_database_url"), urls, strict=True))
+        server = stack.enter_context(running(tmp_path / "log", **settings))
+        statuses = server.watch_health()
+        assert next(statuses) == Status.SERVING
+        with _stopped(postgres.pid):
+            assert next(statuses) == Status.NOT_SERVING
+        assert next(statuses) == Status.SERVING
+        server.products.CreateProduct(_CREATE, timeout=5)
+
+
+@pytest.mark.slow
+def test_a_hanging_database_does_not_keep_a_server_from_ending(
+    passable_dir: Path, tmp_path: Path
+) -> None:
+    with EmbeddedPostgres(passable_dir, {"fsync": "off"}) as postgres, ExitStack() as stack:
+        urls = [postgres.url(), postgres.url(role="owner")]
+        settings = dict(zip(("database_url", "migration_database_url"), urls, strict=True))
+        settings["drain_seconds"] = "1"
+        server = stack.enter_context(running(tmp_path / "log", **settings))
+        # Both have connections now, so no connect_timeout ends the waiting.
+        _assert_order_not_found(server)
+        server.products.CreateProduct(_CREATE, timeout=5)
+        with _stopped(postgres.pid):
+            read = server.orders.GetOrder.future(_UNKNOWN_ORDER, timeout=3)
+            write = server.products.CreateProduct.future(_CREATE, timeout=3)
+            assert {code_of(read), code_of(write)} <= _GIVEN_UP
+            server.terminate()
+            server.wait(25)
 
 
 def test_a_database_that_refuses_connections_makes_every_call_unavailable(
@@ -105,6 +150,21 @@ def test_many_watchers_see_every_state_once(server: Server, database: Database) 
     # NOT_SERVING already: draining is no news, and the end of the server ends the streams.
     assert list(itertools.chain(*watchers)) == []
     assert server.wait() == 0
+
+
+@contextmanager
+def _stopped(postmaster: int) -> Iterator[None]:
+    """PostgreSQL neither answers nor closes a connection inside the block."""
+    parent = psutil.Process(postmaster)
+    processes = [parent, *parent.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def _shut(database: Database) -> None:
