@@ -71,7 +71,8 @@ def _with_stock(chosen: Subquery) -> Select[Any]:
         .where(_level.product_id == chosen.c.product_id)
         .lateral("stock")
     )
-    return select(chosen, *stock.c).select_from(chosen.join(stock, true()))
+    columns = (chosen.c[column.key] for column in _COLUMNS)
+    return select(*columns, *stock.c).select_from(chosen.join(stock, true()))
 
 
 def _chosen(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -127,18 +128,17 @@ def page(
     conn: Connection, query: ProductQuery, after: Position | None, limit: int
 ) -> list[Product]:
     """At most ``limit`` products behind ``after`` in the order of the query."""
-    sort = _sort_key(query)
-    chosen = select(*_COLUMNS).where(*_conditions(query))
+    first = _SORT[query.order_by]
+    key = [first, products.c.product_id] if first is not None else [products.c.product_id]
+    chosen = select(*_COLUMNS, key[0].label("sort_key")).where(*_conditions(query))
     if after is not None:
-        here, there = tuple_(*sort), tuple_(*_literals(query, after))
+        here, there = tuple_(*key), tuple_(*_literals(query, after))
         chosen = chosen.where(here < there if query.descending else here > there)
-    ordered = chosen.order_by(*(_directed(query, each) for each in sort)).limit(limit)
-    page_ = ordered.subquery("chosen")
-    outer = _sort_key_of(query, page_)
-    statement = _with_stock(page_).order_by(*(_directed(query, each) for each in outer))
+    page_ = chosen.order_by(*_directed(query, key)).limit(limit).subquery("chosen")
+    again = _directed(query, [page_.c.sort_key, page_.c.product_id][: len(key)])
     # Few products share a prefix: finding those and sorting them can be much the cheaper way.
     sorts = query.sku_prefix and query.order_by is not ProductOrder.SKU
-    found = conn.execute(statement, **({} if sorts else IN_ORDER))
+    found = conn.execute(_with_stock(page_).order_by(*again), **({} if sorts else IN_ORDER))
     return [_product(tuple(row)) for row in found]
 
 
@@ -160,26 +160,8 @@ def count(conn: Connection, query: ProductQuery) -> int:
     return rows.count(conn, products, _conditions(query))
 
 
-def _sort_key(query: ProductQuery) -> list[ColumnElement[Any]]:
-    first = _SORT[query.order_by]
-    return [products.c.product_id] if first is None else [first, products.c.product_id]
-
-
-def _sort_key_of(query: ProductQuery, chosen: Subquery) -> list[ColumnElement[Any]]:
-    match query.order_by:
-        case ProductOrder.SKU:
-            return [chosen.c.sku, chosen.c.product_id]
-        case ProductOrder.NAME:
-            return [chosen.c.name, chosen.c.product_id]
-        case ProductOrder.PRICE:
-            price = func.coalesce(chosen.c.price_amount, literal(UNPRICED, literal_execute=True))
-            return [price, chosen.c.product_id]
-        case _:
-            return [chosen.c.product_id]
-
-
-def _directed(query: ProductQuery, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return column.desc() if query.descending else column.asc()
+def _directed(query: ProductQuery, key: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    return [column.desc() if query.descending else column.asc() for column in key]
 
 
 def _literals(query: ProductQuery, after: Position) -> list[ColumnElement[Any]]:

@@ -85,16 +85,13 @@ def page(
     conn: Connection, query: StockLevelQuery, product_id: str, after: Position | None, limit: int
 ) -> list[StockLevel]:
     """At most ``limit`` levels behind ``after``, by product_id and location_id."""
-    chosen = (
-        select(stock_levels)
-        .where(*_conditions(query, product_id))
-        .order_by(_level.product_id, _level.location_id)
-        .limit(limit)
-    )
+    # At one location the order is that of its index, which only the product continues.
+    key = [_level.product_id] if query.location_id else [_level.product_id, _level.location_id]
+    chosen = select(stock_levels).where(*_conditions(query, product_id)).order_by(*key)
     if after is not None:
-        here = tuple_(_level.product_id, _level.location_id)
-        chosen = chosen.where(here > tuple_(literal(after[0], ID), literal(after[1], KEY)))
-    page_ = chosen.subquery("chosen")
+        there = [literal(after[0], ID), literal(after[1], KEY)][: len(key)]
+        chosen = chosen.where(tuple_(*key) > tuple_(*there))
+    page_ = chosen.limit(limit).subquery("chosen")
     statement = (
         select(
             page_.c.product_id,
@@ -103,7 +100,7 @@ def page(
             *(page_.c[counter.key] for counter in _COUNTERS),
         )
         .join(products, products.c.product_id == page_.c.product_id)
-        .order_by(page_.c.product_id, page_.c.location_id)
+        .order_by(*(page_.c[column.key] for column in key))
     )
     return [StockLevel(*row) for row in conn.execute(statement, **IN_ORDER)]
 
