@@ -27,7 +27,8 @@ from inventory_grpc.store.link import Link, LinkSettings
 from inventory_grpc.v1 import errors_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
 from tests.conftest import Database
 
-Row = tuple[Any, ...]
+Row = Any
+"""A row as the driver hands it over."""
 
 ENCODERS: Final[dict[type[Command], encode.Encode]] = {
     commands.PlaceOrder: encode.order_in(orders_pb2.CreateOrderResponse),
