@@ -7,6 +7,7 @@ from inventory_grpc.domain.books import Books, Item
 from inventory_grpc.domain.commands import AllocationStrategy, DemandLine
 from inventory_grpc.domain.errors import InsufficientStock, Shortage
 from inventory_grpc.domain.model import StockLevel
+from inventory_grpc.domain.record import record
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Demand:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """Units of one requested line taken from one location."""
 

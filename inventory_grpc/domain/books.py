@@ -4,7 +4,6 @@ Every change is journaled, so that a command's effect is all or nothing: a refus
 decision, rolls the books back to the mark set before it and harms no neighbour.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from inventory_grpc.domain.model import (
@@ -17,13 +16,14 @@ from inventory_grpc.domain.model import (
     StockLevel,
     StockMovement,
 )
+from inventory_grpc.domain.record import record
 
 
 class StaleBooksError(Exception):
     """The books lack a row that a decision needs: they changed between lock and read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Item:
     """What an order has to know of a product."""
 
@@ -41,7 +41,7 @@ class Site(NamedTuple):
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredAnswer:
     """What an earlier call with the same key was answered."""
 

@@ -4,10 +4,10 @@ Whoever builds one has checked its form (ranges, characters, required fields); w
 stored data is decided later, under the locks.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from inventory_grpc.domain.model import AdjustmentReason, Labels, Money, ProductKey
+from inventory_grpc.domain.record import record
 from inventory_grpc.domain.status import OrderStatus
 
 
@@ -26,7 +26,7 @@ class Disposition(IntEnum):
     DISCARD = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DemandLine:
     """One demanded quantity; an empty location_id lets the strategy choose."""
 
@@ -35,7 +35,7 @@ class DemandLine:
     location_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineQuantity:
     """Units of one line of an existing order."""
 
@@ -43,7 +43,7 @@ class LineQuantity:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReturnLine:
     """Units coming back; an empty location_id means where they were taken."""
 
@@ -53,7 +53,7 @@ class ReturnLine:
     location_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlaceOrder:
     """CreateOrder. Result: Order."""
 
@@ -63,7 +63,7 @@ class PlaceOrder:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChangeOrderStatus:
     """UpdateOrderStatus. Result: Order."""
 
@@ -73,7 +73,7 @@ class ChangeOrderStatus:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShipOrder:
     """ShipOrder; no lines = everything open. Result: Order."""
 
@@ -83,7 +83,7 @@ class ShipOrder:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelOrder:
     """CancelOrder; no lines = everything open. Result: Order."""
 
@@ -94,7 +94,7 @@ class CancelOrder:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReturnOrder:
     """ReturnOrder. Result: Order."""
 
@@ -104,7 +104,7 @@ class ReturnOrder:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AdjustStock:
     """AdjustStock. Result: StockChange."""
 
@@ -116,7 +116,7 @@ class AdjustStock:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetStock:
     """SetStock. Both expectations None = unchecked. Result: StockChange."""
 
@@ -128,7 +128,7 @@ class SetStock:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetStockPolicy:
     """SetStockPolicy; None = unchanged. Result: StockChange."""
 
@@ -141,7 +141,7 @@ class SetStockPolicy:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TransferStock:
     """TransferStock; the location of each line is empty. Result: Transfer."""
 
@@ -151,7 +151,7 @@ class TransferStock:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CreateProduct:
     """CreateProduct. Result: Product."""
 
@@ -164,7 +164,7 @@ class CreateProduct:
     """(location_id, units)"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdateProduct:
     """UpdateProduct; ``fields`` names which of the values below to take. Result: Product."""
 
@@ -179,7 +179,7 @@ class UpdateProduct:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteProduct:
     """DeleteProduct. Result: Product."""
 
@@ -187,7 +187,7 @@ class DeleteProduct:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UndeleteProduct:
     """UndeleteProduct. Result: Product."""
 
@@ -195,7 +195,7 @@ class UndeleteProduct:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CreateLocation:
     """CreateLocation. Result: Location."""
 
@@ -205,7 +205,7 @@ class CreateLocation:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdateLocation:
     """UpdateLocation; ``fields`` names which of the values below to take. Result: Location."""
 
@@ -218,7 +218,7 @@ class UpdateLocation:
     expected_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteLocation:
     """DeleteLocation. Result: Location."""
 

@@ -1,7 +1,8 @@
 """What a decision may know besides the books: who asks, and the time and ids it is given."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from inventory_grpc.domain.record import record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,7 +30,7 @@ class Ids:
         return f"{self._prefix}{0x8000 | count >> 8:04x}-{count & 0xFF:02x}{self._suffix}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """One request within one attempt."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from inventory_grpc.domain.model import ProductKey, StockLevel
+from inventory_grpc.domain.record import record
 from inventory_grpc.domain.status import OrderStatus
 
 
@@ -35,7 +36,7 @@ class DomainError(Exception):
         return self.message
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Violation:
     """One malformed field: its path and what is wrong with it."""
 
@@ -234,7 +235,7 @@ class ProductNotDeleted(DomainError):
         return self.product_id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shortage:
     """One demand that stock does not cover, and the counters as the refusal saw them."""
 

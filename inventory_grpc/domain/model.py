@@ -1,12 +1,12 @@
 """The nouns of the glossary as immutable data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
+from inventory_grpc.domain.record import record
 from inventory_grpc.domain.status import OrderStatus
 
 COUNTER_MAX = 10**15
@@ -74,7 +74,7 @@ class ProductKey(NamedTuple):
         return f"product_id:{self.product_id}" if self.product_id else f"sku:{self.sku}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Money:
     """An exact amount, at most four decimals, of one currency."""
 
@@ -82,7 +82,7 @@ class Money:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProductStock:
     """A product's counters summed over its locations."""
 
@@ -92,7 +92,7 @@ class ProductStock:
     available: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Product:
     """Something that can be ordered."""
 
@@ -109,7 +109,7 @@ class Product:
     stock: ProductStock
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Location:
     """A place that holds stock."""
 
@@ -123,7 +123,7 @@ class Location:
     delete_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockLevel:
     """The counters of one product at one location; version 0 = it never had stock there."""
 
@@ -151,7 +151,7 @@ class StockLevel:
         return self.available + self.backorder_limit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockMovement:
     """One immutable ledger row: the change that made version ``stock_version`` of a level."""
 
@@ -178,7 +178,7 @@ class StockMovement:
     occur_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderLine:
     """Units of one product promised from one location."""
 
@@ -199,7 +199,7 @@ class OrderLine:
         return self.quantity - self.shipped - self.cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """A promise to a customer."""
 
@@ -215,7 +215,7 @@ class Order:
     status_reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderEvent:
     """One immutable entry of an order's history; every version of an order is exactly one."""
 

@@ -1,11 +1,10 @@
 """What a command answers when it is not refused."""
 
-from dataclasses import dataclass
-
 from inventory_grpc.domain.model import Location, Order, Product, StockLevel, StockMovement
+from inventory_grpc.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StockChange:
     """A level after a change, and the movement that changed it."""
 
@@ -13,7 +12,7 @@ class StockChange:
     movement: StockMovement
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transfer:
     """Every level a transfer touched, by key, and its movements, out and in, line by line."""
 

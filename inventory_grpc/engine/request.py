@@ -1,17 +1,17 @@
 """What goes into the write path and what comes out of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from inventory_grpc.domain.commands import Command
 from inventory_grpc.domain.errors import DomainError
+from inventory_grpc.domain.record import record
 from inventory_grpc.domain.results import Result
 
 EncodeRefusal = Callable[[DomainError], tuple[int, bytes]]
 """A refusal as (gRPC code, serialized google.rpc.Status), made by the edge."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """One mutation on its way: whose, under which request id, what, and how to answer it."""
 
@@ -24,7 +24,7 @@ class Request:
     validate_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The answer as it is stored: code 0 and a response, or a code and a google.rpc.Status."""
 
@@ -42,7 +42,7 @@ class RowRefused(Exception):
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """Requests that are never split over two transactions: a singular call, or an ATOMIC batch."""
 

@@ -20,14 +20,14 @@ class Stamp:
 def amounts(prices: Sequence[Money | None]) -> tuple[str, str]:
     """Two columns: amounts and currencies."""
     return (
-        array(None if price is None else f"{price.amount:f}" for price in prices),
-        array(None if price is None else price.currency for price in prices),
+        array([None if price is None else f"{price.amount:f}" for price in prices]),
+        array([None if price is None else price.currency for price in prices]),
     )
 
 
 def times(moments: Sequence[datetime | None]) -> str:
     """A column of timestamps."""
-    return array(None if time is None else f'"{time.isoformat()}"' for time in moments)
+    return array([None if time is None else f'"{time.isoformat()}"' for time in moments])
 
 
 def labels_json(labels: Labels) -> str:

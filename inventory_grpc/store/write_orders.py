@@ -72,7 +72,7 @@ def order_calls(books: Books, stamp: Stamp) -> list[Call]:
         calls.append(Call(INSERT_ORDERS, _new_order_arguments(new, stamp)))
         calls.append(Call(INSERT_LINES, _new_line_arguments(new)))
     if old:
-        versions = array(read[order.order_id] for order in old)
+        versions = array([read[order.order_id] for order in old])
         calls.append(
             Call(
                 UPDATE_ORDERS,
@@ -88,8 +88,8 @@ def order_calls(books: Books, stamp: Stamp) -> list[Call]:
 def _new_order_arguments(orders: Sequence[Order], stamp: Stamp) -> tuple[Value, ...]:
     return (
         *_order_columns(orders),
-        text_array(order.customer_reference for order in orders),
-        text_array(labels_json(order.labels) for order in orders),
+        text_array([order.customer_reference for order in orders]),
+        text_array([labels_json(order.labels) for order in orders]),
         *amounts([order.total for order in orders]),
         stamp.now,
         stamp.now,
@@ -99,10 +99,10 @@ def _new_order_arguments(orders: Sequence[Order], stamp: Stamp) -> tuple[Value, 
 
 def _order_columns(orders: Sequence[Order]) -> tuple[Value, ...]:
     return (
-        array(order.order_id for order in orders),
-        array(int(order.status) for order in orders),
-        array(order.version for order in orders),
-        text_array(order.status_reason for order in orders),
+        array([order.order_id for order in orders]),
+        array([int(order.status) for order in orders]),
+        array([order.version for order in orders]),
+        text_array([order.status_reason for order in orders]),
     )
 
 
@@ -110,10 +110,10 @@ def _new_line_arguments(orders: Sequence[Order]) -> tuple[Value, ...]:
     lines = [(order.order_id, line) for order in orders for line in order.lines]
     return (
         *_line_keys(lines),
-        array(line.requested_line for _, line in lines),
-        array(line.product_id for _, line in lines),
-        text_array(line.location_id for _, line in lines),
-        array(line.quantity for _, line in lines),
+        array([line.requested_line for _, line in lines]),
+        array([line.product_id for _, line in lines]),
+        text_array([line.location_id for _, line in lines]),
+        array([line.quantity for _, line in lines]),
         *amounts([line.unit_price for _, line in lines]),
         *_line_counts(lines),
     )
@@ -123,29 +123,31 @@ _NumberedLine = tuple[str, OrderLine]
 
 
 def _line_keys(lines: Sequence[_NumberedLine]) -> tuple[Value, Value]:
-    return array(order_id for order_id, _ in lines), array(line.line_number for _, line in lines)
+    return array([order_id for order_id, _ in lines]), array(
+        [line.line_number for _, line in lines]
+    )
 
 
 def _line_counts(lines: Sequence[_NumberedLine]) -> tuple[Value, ...]:
     return (
-        array(line.shipped for _, line in lines),
-        array(line.cancelled for _, line in lines),
-        array(line.returned for _, line in lines),
+        array([line.shipped for _, line in lines]),
+        array([line.cancelled for _, line in lines]),
+        array([line.returned for _, line in lines]),
     )
 
 
 def _event_call(books: Books, stamp: Stamp) -> Call:
     events = books.events
     columns: tuple[Value, ...] = (
-        array(event.order_id for event in events),
-        array(event.order_version for event in events),
-        array(event.event_id for event in events),
-        array(int(event.kind) for event in events),
-        array(None if event.from_status is None else int(event.from_status) for event in events),
-        array(int(event.to_status) for event in events),
-        text_array(json.dumps(event.lines) for event in events),
-        text_array(event.reason for event in events),
-        text_array(event.actor for event in events),
-        array(event.request_id for event in events),
+        array([event.order_id for event in events]),
+        array([event.order_version for event in events]),
+        array([event.event_id for event in events]),
+        array([int(event.kind) for event in events]),
+        array([None if event.from_status is None else int(event.from_status) for event in events]),
+        array([int(event.to_status) for event in events]),
+        text_array([json.dumps(event.lines) for event in events]),
+        text_array([event.reason for event in events]),
+        text_array([event.actor for event in events]),
+        array([event.request_id for event in events]),
     )
     return Call(INSERT_EVENTS, (*columns, stamp.now, stamp.commit_id))

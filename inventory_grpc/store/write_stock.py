@@ -1,6 +1,7 @@
 """Writing stock levels and their ledger back."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from inventory_grpc.domain.books import Books
@@ -21,6 +22,7 @@ _LEVEL: Final = (
     "on_hand", "allocated", "held", "safety_stock", "backorder_limit", "low_stock_threshold",
     "shortfall", "version",
 )  # fmt: skip
+_level_numbers: Final = attrgetter(*_LEVEL)
 INSERT_LEVELS: Final = insert_rows(
     "insert_levels",
     tables.stock_levels,
@@ -32,12 +34,16 @@ UPDATE_LEVELS: Final = update_rows(
     "update_levels", tables.stock_levels, _LEVEL_KEY, _LEVEL, ("update_time",), "version"
 )
 
-_MOVEMENT: Final = (
-    "movement_id", "product_id", "location_id", "kind",
+_MOVEMENT_NUMBERS: Final = (
+    "kind", "reason", "line_number",
     "on_hand_delta", "allocated_delta", "held_delta",
     "on_hand_after", "allocated_after", "held_after", "shortfall_after", "stock_version",
-    "line_number", "order_id", "transfer_id", "request_id", "actor", "reason", "note",
 )  # fmt: skip
+_MOVEMENT: Final = (
+    "movement_id", "product_id", "location_id", *_MOVEMENT_NUMBERS,
+    "order_id", "transfer_id", "request_id", "actor", "note",
+)  # fmt: skip
+_movement_numbers: Final = attrgetter(*_MOVEMENT_NUMBERS)
 INSERT_MOVEMENTS: Final = insert_rows(
     "insert_movements", tables.stock_movements, _MOVEMENT, ("occur_time", "commit_id")
 )
@@ -63,9 +69,9 @@ def level_calls(books: Books, stamp: Stamp) -> list[Call]:
 
 def _level_columns(levels: Sequence[StockLevel]) -> tuple[Value, ...]:
     return (
-        array(level.product_id for level in levels),
-        text_array(level.location_id for level in levels),
-        *(array(getattr(level, column) for level in levels) for column in _LEVEL),
+        array([level.product_id for level in levels]),
+        text_array([level.location_id for level in levels]),
+        *map(array, zip(*map(_level_numbers, levels), strict=True)),
     )
 
 
@@ -75,16 +81,14 @@ def movement_calls(books: Books, stamp: Stamp) -> list[Call]:
     if not moves:
         return []
     columns: tuple[Value, ...] = (
-        array(move.movement_id for move in moves),
-        array(move.product_id for move in moves),
-        text_array(move.location_id for move in moves),
-        array(int(move.kind) for move in moves),
-        *(array(getattr(move, column) for move in moves) for column in _MOVEMENT[4:13]),
-        array(move.order_id or None for move in moves),
-        array(move.transfer_id or None for move in moves),
-        array(move.request_id for move in moves),
-        text_array(move.actor for move in moves),
-        array(int(move.reason) for move in moves),
-        text_array(move.note for move in moves),
+        array([move.movement_id for move in moves]),
+        array([move.product_id for move in moves]),
+        text_array([move.location_id for move in moves]),
+        *map(array, zip(*map(_movement_numbers, moves), strict=True)),
+        array([move.order_id or None for move in moves]),
+        array([move.transfer_id or None for move in moves]),
+        array([move.request_id for move in moves]),
+        text_array([move.actor for move in moves]),
+        text_array([move.note for move in moves]),
     )
     return [Call(INSERT_MOVEMENTS, (*columns, stamp.now, stamp.commit_id))]

@@ -65,11 +65,11 @@ def _answer_call(books: Books, stamp: Stamp) -> Call:
     return Call(
         INSERT_ANSWERS,
         (
-            text_array(key[0] for key, _ in answers),
-            array(key[1] for key, _ in answers),
-            bytes_array(answer.fingerprint for _, answer in answers),
-            array(answer.code for _, answer in answers),
-            bytes_array(answer.body for _, answer in answers),
+            text_array([key[0] for key, _ in answers]),
+            array([key[1] for key, _ in answers]),
+            bytes_array([answer.fingerprint for _, answer in answers]),
+            array([answer.code for _, answer in answers]),
+            bytes_array([answer.body for _, answer in answers]),
             stamp.now,
         ),
     )
