@@ -58,20 +58,17 @@ def _promise(
     books: Books, context: Context, order_id: str, shares: Sequence[Share]
 ) -> tuple[OrderLine, ...]:
     lines: list[OrderLine] = []
-    for number, (index, item, location_id, quantity) in enumerate(map(_fields, shares), start=1):
-        level = books.level(item, location_id)
+    for number, share in enumerate(shares, start=1):
+        item, location_id, quantity = share.item, share.location_id, share.quantity
         post(
-            books, context, level, MovementKind.ALLOCATED,
+            books, context, books.level(item, location_id), MovementKind.ALLOCATED,
             allocated=quantity, line_number=number, order_id=order_id,
         )  # fmt: skip
-        lines.append(
-            OrderLine(number, index, item.product_id, item.sku, location_id, quantity, item.price)
+        line = OrderLine(
+            number, share.line_index, item.product_id, item.sku, location_id, quantity, item.price
         )
+        lines.append(line)
     return tuple(lines)
-
-
-def _fields(share: Share) -> tuple[int, Item, str, int]:
-    return share.line_index, share.item, share.location_id, share.quantity
 
 
 def _created(order: Order, context: Context) -> OrderEvent:
