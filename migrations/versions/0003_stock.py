@@ -8,6 +8,11 @@ min_code_revision = "0003_stock"
 
 
 def upgrade() -> None:
+    _stock_levels()
+    _stock_movements()
+
+
+def _stock_levels() -> None:
     op.execute("""
         CREATE TABLE stock_levels (
             product_id uuid NOT NULL,
@@ -43,6 +48,9 @@ def upgrade() -> None:
                 CHECK (allocated + held <= on_hand + backorder_limit + shortfall)
         ) WITH (fillfactor = 85)""")
     op.execute("CREATE INDEX stock_levels_location_idx ON stock_levels (location_id, product_id)")
+
+
+def _stock_movements() -> None:
     op.execute("""
         CREATE TABLE stock_movements (
             product_id uuid NOT NULL,

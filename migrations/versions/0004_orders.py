@@ -8,6 +8,12 @@ min_code_revision = "0004_orders"
 
 
 def upgrade() -> None:
+    _orders()
+    _order_lines()
+    _order_events()
+
+
+def _orders() -> None:
     op.execute("""
         CREATE TABLE orders (
             order_id uuid NOT NULL,
@@ -31,6 +37,9 @@ def upgrade() -> None:
         "CREATE INDEX orders_customer_reference_idx ON orders"
         " (customer_reference, order_id) WHERE customer_reference <> ''"
     )
+
+
+def _order_lines() -> None:
     op.execute("""
         CREATE TABLE order_lines (
             order_id uuid NOT NULL,
@@ -55,6 +64,9 @@ def upgrade() -> None:
                 CHECK ((unit_price_amount IS NULL) = (unit_price_currency IS NULL))
         )""")
     op.execute("CREATE INDEX order_lines_product_idx ON order_lines (product_id, order_id)")
+
+
+def _order_events() -> None:
     op.execute("""
         CREATE TABLE order_events (
             order_id uuid NOT NULL,
