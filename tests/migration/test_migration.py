@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from inventory_grpc.store import migrate
@@ -183,6 +184,16 @@ def test_the_service_has_exactly_the_rights_it_needs(database: Database) -> None
         "stock_movements": "INSERT SELECT",
         "stored_answers": "DELETE INSERT SELECT",
     }
+
+
+def test_the_service_may_ask_for_an_upgrade_that_has_nothing_to_do(database: Database) -> None:
+    assert migrate.upgrade(database.url) == migrate.head()
+
+
+def test_the_service_cannot_migrate(empty_database: Database) -> None:
+    with pytest.raises(DBAPIError) as refused:
+        migrate.upgrade(empty_database.url)
+    assert isinstance(refused.value.orig, psycopg2.errors.InsufficientPrivilege)
 
 
 def test_the_service_can_take_the_next_commit_number(database: Database) -> None:
