@@ -192,6 +192,7 @@ async def stocked(server: Mutations, **units: int) -> None:
 def query(database: Database, sql: str, *arguments: object) -> list[Row]:
     """Rows of one statement, seen by a connection of its own."""
     with closing(database.connect("superuser")) as conn, conn.cursor() as cursor:
+        conn.autocommit = True
         cursor.execute(sql, arguments)
         rows: list[Row] = cursor.fetchall()
         return rows
@@ -228,13 +229,28 @@ def held_level(database: Database, sku: str) -> Any:
     )
 
 
-def deadlocks(database: Database) -> int:
-    """How many PostgreSQL counted, including those of sessions that have just ended."""
-    run(database, "SELECT pg_stat_clear_snapshot()")
-    count: int = value(
-        database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    )
-    return count
+def trouble(database: Database) -> tuple[int, int]:
+    """(deadlocks, transactions rolled back) that PostgreSQL counted.
+
+    A backend reports at its end at the latest: close the servers first.
+    """
+    with closing(database.connect("superuser")) as conn, conn.cursor() as cursor:
+        conn.autocommit = True
+        for _ in range(1000):
+            cursor.execute(
+                "SELECT pg_sleep(0.01), count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            if (cursor.fetchone() or ("", 0))[1] == 0:
+                break
+        else:
+            raise AssertionError("somebody is still connected")
+        cursor.execute(
+            "SELECT deadlocks, xact_rollback FROM pg_stat_database "
+            "WHERE datname = current_database()"
+        )
+        row: tuple[int, int] = cursor.fetchone() or (-1, -1)
+        return row
 
 
 def levels(database: Database) -> dict[tuple[str, str], tuple[int, int, int, int]]:

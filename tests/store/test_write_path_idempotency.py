@@ -7,7 +7,6 @@ import psycopg2
 import pytest
 
 from inventory_grpc.domain import commands
-from inventory_grpc.domain.commands import Command
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
@@ -140,7 +139,7 @@ async def test_a_refusal_stays_a_refusal_after_restocking(database: Database) ->
 async def test_every_final_refusal_is_stored(database: Database) -> None:
     """NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION and VERSION_MISMATCH."""
     key = ProductKey(sku="A")
-    refusals: dict[str, Command] = {
+    refusals: dict[str, commands.Command] = {
         "PRODUCT_NOT_FOUND": adjust("nothing", 1),
         "SKU_TAKEN": commands.CreateProduct("A", "A", "", None, {}, ()),
         "PRODUCT_IN_USE": commands.DeleteProduct(key, 0),
