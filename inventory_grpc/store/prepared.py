@@ -30,7 +30,7 @@ class Prepared:
         self._plain = str(statement.compile(dialect=_dialect("pyformat")))
 
     def rows(self, conn: Connection, /, **parameters: object) -> list[Row]:
-        """Runs it; parameters that are arrays go as ``array_text``."""
+        """Runs it; arrays go as ``text_array`` literals."""
         cursor = conn.connection.cursor()
         try:
             cursor.execute(limited(conn, self._sql(conn, cursor)), parameters)
@@ -50,8 +50,3 @@ class Prepared:
 
 def _dialect(paramstyle: Literal["numeric_dollar", "pyformat"]) -> PGDialect_psycopg2:
     return PGDialect_psycopg2(paramstyle=paramstyle)  # type: ignore[no-untyped-call]
-
-
-def array_text(values: Sequence[str]) -> str:
-    """A text array as PostgreSQL reads it; for ids and SKUs, which need no escapes."""
-    return '{"' + '","'.join(values) + '"}' if values else "{}"

@@ -22,8 +22,9 @@ from inventory_grpc.domain.model import Order, OrderEvent, OrderEventKind, Order
 from inventory_grpc.domain.reads import OrderQuery
 from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.store.page_tokens import Position
-from inventory_grpc.store.prepared import Prepared, Row, array_text
+from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries.rows import IDS, IN_ORDER, made_between, money
+from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, order_events, order_lines, orders, products
 
 _ORDER_COLUMNS = (
@@ -101,7 +102,7 @@ def get(conn: Connection, order_id: str) -> Order | None:
 
 def batch_get(conn: Connection, order_ids: Sequence[str]) -> dict[str, Order]:
     """Those that exist, by id, as of one snapshot."""
-    rows = _SEVERAL.rows(conn, order_ids=array_text(order_ids))
+    rows = _SEVERAL.rows(conn, order_ids=text_array(order_ids))
     return {order.order_id: order for order in _from_rows(rows)}
 
 

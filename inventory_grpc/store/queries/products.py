@@ -25,9 +25,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from inventory_grpc.domain.model import Money, Product, ProductKey, ProductStock
 from inventory_grpc.domain.reads import ProductOrder, ProductQuery
 from inventory_grpc.store.page_tokens import Position
-from inventory_grpc.store.prepared import Prepared, Row, array_text
+from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
 from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, money
+from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, MONEY, UNPRICED, products, stock_levels
 
 _COLUMNS = (
@@ -111,7 +112,7 @@ def batch_get(conn: Connection, keys: Sequence[ProductKey]) -> list[Product]:
     """Those that exist, in any order, as of one snapshot; twice if named by id and by SKU."""
     ids = [key.product_id for key in keys if key.product_id]
     skus = [key.sku for key in keys if not key.product_id]
-    found = _SEVERAL.rows(conn, ids=array_text(ids), skus=array_text(skus))
+    found = _SEVERAL.rows(conn, ids=text_array(ids), skus=text_array(skus))
     return [_product(row) for row in found]
 
 

@@ -22,9 +22,10 @@ from sqlalchemy import (
 from inventory_grpc.domain.model import ProductKey, StockLevel
 from inventory_grpc.domain.reads import Availability, StockLevelQuery
 from inventory_grpc.store.page_tokens import Position
-from inventory_grpc.store.prepared import Prepared, Row, array_text
+from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
 from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO
+from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, locations, products, stock_levels
 
 _level = stock_levels.c
@@ -162,9 +163,9 @@ def availability(
     """The known products with their levels (empty ``location_ids`` = everywhere), and when."""
     found = _AVAILABILITY.rows(
         conn,
-        ids=array_text([key.product_id for key in keys if key.product_id]),
-        skus=array_text([key.sku for key in keys if not key.product_id]),
-        location_ids=array_text(location_ids),
+        ids=text_array([key.product_id for key in keys if key.product_id]),
+        skus=text_array([key.sku for key in keys if not key.product_id]),
+        location_ids=text_array(location_ids),
     )
     by_product = groupby(found, key=lambda row: (row[1], row[2]))
     return [
