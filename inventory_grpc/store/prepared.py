@@ -6,7 +6,6 @@ of the call. So these few statements are rendered when the module loads, prepare
 when it first needs them, and run on its cursor. Behind a pooler they go unprepared.
 """
 
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, Select
@@ -23,7 +22,7 @@ class Prepared:
     def __init__(self, name: str, statement: Select[Any]) -> None:
         self._name = name
         numbered = statement.compile(dialect=_dialect("numeric_dollar"))
-        self._parameters: Sequence[str] = numbered.positiontup or ()
+        self._parameters = tuple(numbered.positiontup or ())
         places = ", ".join(f"%({parameter})s" for parameter in self._parameters)
         self._prepare = f"PREPARE {name} AS {numbered}"
         self._execute = f"EXECUTE {name} ({places})"
