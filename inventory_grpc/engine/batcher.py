@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 
 _HURRIED_LOCK_TIMEOUT_MS: Final = 50
 """While rows are known to be held, the main lane finds further ones quickly."""
+_SIDE_LOCK_TIMEOUT_MS: Final = 25
+"""The side queue waits for a held row with others locked, which must not stall those who need
+only the others: less than the main lane's patience, and ..."""
+_SIDE_PAUSE_SECONDS: Final = 0.05
+"""... with a rest between two tries in which they are free."""
 _ANSWER_SECONDS: Final = 0.1
 """Time to leave a caller to receive its LOCK_TIMEOUT."""
 
@@ -208,7 +213,8 @@ class Batcher:
             return
         batch, self._held = _first(self._held, self._settings.lines_max)
         self._side_busy = True
-        self._run(self._side, batch, self._side_timeout_ms(batch, now), self._side_done)
+        timeout = min(self._settings.lock_timeout_ms, _SIDE_LOCK_TIMEOUT_MS)
+        self._run(self._side, batch, timeout, self._side_done)
 
     def _expired(self, now: float) -> list[Ticket]:
         return [
@@ -220,13 +226,7 @@ class Batcher:
         longest = ticket.blocked_since + self._settings.lock_wait_ms_max / 1000
         return min(longest, ticket.expires - _ANSWER_SECONDS)
 
-    def _side_timeout_ms(self, batch: Iterable[Ticket], now: float) -> int:
-        soonest = min(self._gives_up(ticket) for ticket in batch)
-        left_ms = int((soonest - now) * 1000)
-        return max(20, min(self._settings.lock_timeout_ms, left_ms))
-
     def _side_done(self, lane: Lane, batch: list[Ticket], outcomes: Sequence[Outcome]) -> None:
-        self._side_busy = False
         still: list[Ticket] = []
         for ticket, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BlockedError):
@@ -236,6 +236,12 @@ class Batcher:
         # Behind those that have not been tried yet, so that none of them starves.
         self._held.extend(still)
         self._blocked = lane.committer.blocked if still else Blocked()
+        pause = _SIDE_PAUSE_SECONDS if still else 0
+        asyncio.get_running_loop().call_later(pause, self._side_rested)
+        self._schedule()
+
+    def _side_rested(self) -> None:
+        self._side_busy = False
         self._schedule()
 
 
