@@ -186,12 +186,14 @@ class Books:
     def level(self, item: Item, location_id: str) -> StockLevel:
         """The level to change; zeros where it is still to be made.
 
-        A product that is new, or locked as a whole, has all its levels in the books. Raises
-        StaleBooksError for any other: the row should have been made before it was read.
+        A product that is new, or locked as a whole, has all its levels in the books, and a location
+        that is new has none. Raises StaleBooksError for any other: the row should have been made
+        before it was read.
         """
         level = self.levels[item.product_id].get(location_id)
         if level is not None:
             return level
-        if item.product_id not in self.products:
+        is_new_location = self.versions_read.get(("location", location_id)) == 0
+        if item.product_id not in self.products and not is_new_location:
             raise StaleBooksError(item.product_id, location_id)
         return StockLevel(item.product_id, item.sku, location_id)

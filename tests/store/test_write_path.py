@@ -328,6 +328,7 @@ async def test_a_location_made_in_a_batch_can_be_used_in_it(database: Database) 
             for each in (create_location("shop"), adjust("A", 2, "shop"), place(("A", 2, "shop")))
         ]
         answers = await asyncio.gather(*calls)
+        assert (server.counters.reruns, server.counters.splits) == (0, 0)
     assert [reason_of(each) for each in answers] == ["OK", "OK", "OK"]
     assert levels(database)["A", "shop"] == (2, 2, 0, 2)
 
