@@ -6,7 +6,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements.lock ./
 RUN pip wheel --require-hashes --no-deps --only-binary :all: --requirement requirements.lock --wheel-dir /wheels
-COPY pyproject.toml ./
+COPY pyproject.toml README.md ./
 COPY inventory_grpc ./inventory_grpc
 COPY migrations ./migrations
 # The project's build backend comes from the same checked wheels. The embedded database stays
