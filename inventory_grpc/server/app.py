@@ -7,7 +7,6 @@ from typing import Final, Self
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.rpc.guard import Guard
@@ -17,7 +16,7 @@ from inventory_grpc.server.address import Address
 from inventory_grpc.server.admission import Admission
 from inventory_grpc.server.database_watch import DatabaseWatch
 from inventory_grpc.server.errors import AddressTakenError
-from inventory_grpc.server.health import Health
+from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
@@ -27,8 +26,6 @@ from inventory_grpc.services.reads import Reads
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
-
-_HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 _FLUSH_SECONDS: Final = 1.0
 """What last answers get to reach their clients once nothing is in flight."""
@@ -120,9 +117,9 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     names = register(server, build_servicers(mutations, reads), Guard(admission, threads))
     health = Health(names)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    health.add_to(server)
     if settings.reflection:
-        add_reflection(server, [*names, _HEALTH])
+        add_reflection(server, [*names, SERVICE_NAME])
     ready = asyncio.Event()
 
     def on_database(servable: bool) -> None:  # noqa: FBT001 - its only fact

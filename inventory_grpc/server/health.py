@@ -13,16 +13,21 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+
+from inventory_grpc.server.lenient import lenient
 
 LIVENESS: Final = "liveness"
+SERVICE_NAME: Final[str] = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+_MALFORMED: Final = "the request's bytes are not a valid message"
 
 _Request = health_pb2.HealthCheckRequest
 _Answer = health_pb2.HealthCheckResponse
 _Context = grpc.aio.ServicerContext[_Request, _Answer]
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     """The health service. Belongs to one event loop; a new one is alive but not ready."""
 
     def __init__(self, services: Iterable[str]) -> None:
@@ -48,19 +53,38 @@ class Health(health_pb2_grpc.HealthServicer):
         self._closed = True
         self._wake_watchers()
 
-    async def Check(self, request: _Request, context: _Context) -> _Answer:  # noqa: N802
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve it there."""
+        decode = lenient(_Request.FromString, None)
+        handlers = {
+            "Check": grpc.unary_unary_rpc_method_handler(
+                self._check,
+                request_deserializer=decode,
+                response_serializer=_Answer.SerializeToString,
+            ),
+            "Watch": grpc.unary_stream_rpc_method_handler(
+                self._watch,
+                request_deserializer=decode,
+                response_serializer=_Answer.SerializeToString,
+            ),
+        }
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)]
+        )
+
+    async def _check(self, request: _Request | None, context: _Context) -> _Answer:
         """The status of a service; NOT_FOUND for an unknown one."""
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _MALFORMED)
         status = self._status(request.service)
         if status is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return _Answer(status=status)
 
-    async def Watch(  # noqa: N802
-        self,
-        request: _Request,
-        context: _Context,  # noqa: ARG002
-    ) -> AsyncIterator[_Answer]:
+    async def _watch(self, request: _Request | None, context: _Context) -> AsyncIterator[_Answer]:
         """The status of a service now and after every change; SERVICE_UNKNOWN is a status here."""
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _MALFORMED)
         last: int | None = None
         while True:
             # Taken before the status, so that a change during a slow write is not missed.

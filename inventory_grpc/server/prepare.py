@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 from sqlalchemy.engine import make_url
@@ -15,7 +17,10 @@ from inventory_grpc.server.errors import StartError
 from inventory_grpc.server.threads import in_thread
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.settings import Settings
+from inventory_grpc.store.background import background_engine, ledger_is_protected
 from inventory_grpc.store.migrate import upgrade
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -38,27 +43,42 @@ async def _migrate(settings: Settings) -> None:
     assert settings.database_url is not None, "the caller knows the database"
     role = make_url(settings.database_url).username
     url = settings.migration_database_url or settings.database_url
-    if settings.migration_database_url is None:
-        _log.warning("ledger_not_protected", reason="no migration_database_url: one role does all")
+    try:
+        revision = await _once_reachable(lambda: upgrade(url, role))
+        protected = await _once_reachable(partial(_ledger_is_protected, settings.database_url))
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) != _INSUFFICIENT_PRIVILEGE:
+            raise StartError(f"cannot migrate the database: {_text(error)}") from None
+        # Somebody else may migrate; until then the server is alive and not ready.
+        _log.warning("not_migrated", reason=_text(error))
+        return
+    _log.info("migrated", revision=revision)
+    if not protected:
+        _log.warning("ledger_not_protected", reason="the service's role may change its rows")
+
+
+async def _once_reachable(work: Callable[[], T]) -> T:
+    """Run `work`, again and again while the database is away. Raises DBAPIError."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     told = ""
     while True:
         try:
-            revision = await in_thread(lambda: upgrade(url, role), "migration")
-        except DBAPIError as error:
-            if _is_denied(error):
-                # Somebody else may migrate; until then the server is alive and not ready.
-                _log.warning("not_migrated", reason=_text(error))
-                return
-            if not isinstance(error, OperationalError) or time.monotonic() > deadline:
-                raise StartError(f"cannot migrate the database: {_text(error)}") from None
+            return await in_thread(work, "migration")
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise
             if _text(error) != told:
                 told = _text(error)
                 _log.warning("waiting_for_database", reason=told)
-        else:
-            _log.info("migrated", revision=revision)
-            return
         await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _ledger_is_protected(url: str) -> bool:
+    engine = background_engine(url)
+    try:
+        return ledger_is_protected(engine)
+    finally:
+        engine.dispose()
 
 
 async def _fill(settings: Settings) -> None:
@@ -69,10 +89,6 @@ async def _fill(settings: Settings) -> None:
         _log.warning("demo_not_loaded", reason=error.message)
     finally:
         await mutations.close()
-
-
-def _is_denied(error: DBAPIError) -> bool:
-    return getattr(error.orig, "pgcode", None) == _INSUFFICIENT_PRIVILEGE
 
 
 def _text(error: DBAPIError) -> str:

@@ -14,20 +14,25 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as V1ALPHA
 from grpc_reflection.v1alpha.reflection import aio
 
+from inventory_grpc.server.lenient import lenient
+
 V1: Final = "grpc.reflection.v1.ServerReflection"
 
 _METHOD: Final = "ServerReflectionInfo"
 _OLD_PACKAGE: Final = "grpc.reflection.v1alpha"
 _NEW_PACKAGE: Final = "grpc.reflection.v1"
 
+_Request = reflection_pb2.ServerReflectionRequest
+
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Serve the descriptors of `services` and of reflection itself."""
     _v1_descriptor()
     servicer = aio.ReflectionServicer([*services, V1ALPHA, V1])
+    # An empty request is answered with an INVALID_ARGUMENT of the servicer's own.
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        request_deserializer=lenient(_Request.FromString, _Request()),
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     server.add_generic_rpc_handlers(

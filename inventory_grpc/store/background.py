@@ -66,3 +66,11 @@ def _away(error: DBAPIError) -> Servable:
     # libpq names hosts, users and databases, never passwords.
     reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
     return Servable(ok=False, database_revision="", reason=reason)
+
+
+def ledger_is_protected(engine: Engine) -> bool:
+    """Whether this role can only add to the ledger. Raises DBAPIError."""
+    with engine.begin() as conn:
+        bound(conn, statement_ms=2_000, lock_ms=1_000)
+        can_change = text("SELECT has_table_privilege('stock_movements', 'UPDATE, DELETE')")
+        return not conn.execute(can_change).scalar()

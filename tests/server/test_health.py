@@ -44,6 +44,16 @@ def test_an_unknown_service_is_not_found_by_a_check_and_a_status_to_a_watch(serv
     assert next(statuses) == Status.SERVICE_UNKNOWN
 
 
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_bytes_that_are_no_request_are_an_invalid_argument(server: Server, method: str) -> None:
+    call: grpc.UnaryStreamMultiCallable[bytes, bytes] = server.channel.unary_stream(
+        f"/grpc.health.v1.Health/{method}"
+    )
+    with pytest.raises(grpc.RpcError) as refused:
+        list(call(b"\xff\xff", timeout=5))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_readiness_goes_with_the_database_and_comes_back_with_it(
     passable_dir: Path, tmp_path: Path
 ) -> None:

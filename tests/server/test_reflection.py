@@ -41,6 +41,18 @@ def test_both_versions_describe_every_service(server: Server, version: str) -> N
         assert service in [f"{file.package}.{each.name}" for file in files for each in file.service]
 
 
+@_both
+def test_bytes_that_are_no_question_are_an_invalid_argument(server: Server, version: str) -> None:
+    call: grpc.StreamStreamMultiCallable[bytes, reflection_pb2.ServerReflectionResponse] = (
+        server.channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+    )
+    answer = next(call(iter([b"\xff\xff"]), timeout=10))
+    assert answer.error_response.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+
+
 def test_grpcurl_lists_and_describes(server: Server) -> None:
     grpcurl = [str(_BIN / "grpcurl"), "-plaintext", server.target]
     assert _output(*grpcurl, "list").split() == _SERVICES

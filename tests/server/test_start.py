@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from inventory_grpc.embedded import EmbeddedPostgres
-from inventory_grpc.store.migrate import head
+from inventory_grpc.store.migrate import head, upgrade
 from tests.conftest import Database
 from tests.server.harness import (
     Server,
@@ -40,7 +40,22 @@ def test_a_role_that_may_not_migrate_serves_what_somebody_else_migrated(
 ) -> None:
     with running(tmp_path / "log", database_url=database.url) as server:
         assert server.health() == Status.SERVING
+        assert server.events("not_migrated") == server.events("ledger_not_protected") == []
+
+
+def test_a_role_that_may_not_migrate_waits_until_somebody_did(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    server = spawn(tmp_path / "log", (), {"database_url": empty_database.url})
+    try:
+        poll_until(lambda: bool(server.events("database_not_ready")), 20)
         assert len(server.events("not_migrated")) == 1
+        upgrade(empty_database.owner_url)
+        server.line = read_line(server.process, 10)
+        server.target = target_of(server.line, server.log)
+        assert server.health() == Status.SERVING
+    finally:
+        server.close()
 
 
 def test_a_database_that_comes_later_is_waited_for(passable_dir: Path, tmp_path: Path) -> None:
