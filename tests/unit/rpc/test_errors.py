@@ -36,7 +36,7 @@ SHORTAGE = Shortage(3, PRODUCT_ID, "S" * 64, "l" * 63, 10**9, 10**15, 10**15, 10
 
 def _refusals(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
     for refusal in base.__subclasses__():
-        if refusal.__module__ in {errors.__name__, Incident.__module__}:
+        if refusal.__module__.startswith((errors.__name__, Incident.__module__)):
             if "reason" in vars(refusal):
                 yield refusal
             yield from _refusals(refusal)

@@ -1,0 +1,83 @@
+"""Refusals: every expected "no", as a small typed error with fields.
+
+``reason`` is the name of an ErrorReason value; ``metadata`` goes to the caller as it is. Which gRPC
+code a reason has is the edge's business.
+"""
+
+from inventory_grpc.domain.errors.base import (
+    DomainError,
+)
+from inventory_grpc.domain.errors.orders import (
+    CurrencyMismatch,
+    InvalidTransition,
+    QuantityExceeded,
+    TotalTooLarge,
+)
+from inventory_grpc.domain.errors.passing import (
+    Contention,
+    DatabaseUnavailable,
+    Draining,
+    LockTimeout,
+    Overloaded,
+    Unavailable,
+)
+from inventory_grpc.domain.errors.requests import (
+    AnswerTooLarge,
+    InvalidFields,
+    MalformedRequest,
+    PageTokenInvalid,
+    RequestIdReused,
+    VersionMismatch,
+    Violation,
+)
+from inventory_grpc.domain.errors.resources import (
+    InUse,
+    LocationInUse,
+    LocationNotFound,
+    LocationTaken,
+    NotFound,
+    OrderNotFound,
+    ProductInUse,
+    ProductNotDeleted,
+    ProductNotFound,
+    SkuTaken,
+)
+from inventory_grpc.domain.errors.stock import (
+    InsufficientStock,
+    QuantityLimit,
+    Shortage,
+)
+
+__all__ = [
+    "AnswerTooLarge",
+    "Contention",
+    "CurrencyMismatch",
+    "DatabaseUnavailable",
+    "DomainError",
+    "Draining",
+    "InUse",
+    "InsufficientStock",
+    "InvalidFields",
+    "InvalidTransition",
+    "LocationInUse",
+    "LocationNotFound",
+    "LocationTaken",
+    "LockTimeout",
+    "MalformedRequest",
+    "NotFound",
+    "OrderNotFound",
+    "Overloaded",
+    "PageTokenInvalid",
+    "ProductInUse",
+    "ProductNotDeleted",
+    "ProductNotFound",
+    "QuantityExceeded",
+    "QuantityLimit",
+    "RequestIdReused",
+    "Shortage",
+    "SkuTaken",
+    "TotalTooLarge",
+    "Unavailable",
+    "VersionMismatch",
+    "Violation",
+]
