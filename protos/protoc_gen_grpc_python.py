@@ -14,6 +14,7 @@ from grpc_tools import protoc
 
 
 def main() -> None:
+    """Read one request of buf on standard input and answer it on standard output."""
     request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
     response = plugin_pb2.CodeGeneratorResponse(
         supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
