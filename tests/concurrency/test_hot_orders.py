@@ -5,9 +5,10 @@ deadlock, no re-run: row locks make callers wait in line, not collide.
 """
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -133,14 +134,15 @@ async def calling(servers: Sequence[Server], connections: int = 4) -> AsyncItera
 
 
 def _stub(channel: grpc.aio.Channel) -> Place:
-    orders: OrderServiceStub = OrderServiceStub(channel)
+    create: Callable[[orders_pb2.CreateOrderRequest], Awaitable[orders_pb2.CreateOrderResponse]]
+    create = cast("Any", OrderServiceStub(channel)).CreateOrder
 
     async def send(command: PlaceOrder, request_id: str) -> Answer:
         message = orders_pb2.CreateOrderRequest(request_id=request_id)
         for line in command.lines:
             message.lines.add(quantity=line.quantity).product.sku = line.product.sku
         try:
-            return Answer(0, (await orders.CreateOrder(message)).SerializeToString())
+            return Answer(0, (await create(message)).SerializeToString())
         except grpc.aio.AioRpcError as error:
             trailers = dict(error.trailing_metadata() or ())
             return Answer(error.code().value[0], trailers["grpc-status-details-bin"])
