@@ -20,7 +20,7 @@ class Target(StrEnum):
 class Workload(StrEnum):
     """What the calls of a scenario ask for."""
 
-    EMPTY = "Health.Check (empty RPC)"
+    EMPTY = "empty RPC (Health.Check)"
     ORDER_HOT = "CreateOrder hot"
     ORDER_UNIFORM = "CreateOrder uniform"
     ORDER_BATCH = "BatchCreateOrders of 256"

@@ -30,6 +30,8 @@ class Report:
     """One run."""
 
     postgres_version: str
+    load_average: float
+    """Of the machine in the minute before; what else runs makes CPU times longer, too."""
     pace: Pace
     figures: Sequence[Figure]
     verdicts: Sequence[Verdict]
@@ -39,7 +41,8 @@ class Report:
         """What it ran on."""
         return (
             f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}, PostgreSQL {self.postgres_version}"
+            f"Python {platform.python_version()}, PostgreSQL {self.postgres_version}, "
+            f"load average {self.load_average:.1f} before"
         )
 
     @property
@@ -59,7 +62,8 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """As a table."""
-    table = Table(*_HEADINGS[:1], title=f"{report.machine}; {report.effort}", caption=_NOTE)
+    table = Table(title=f"{report.machine}; {report.effort}", caption=_NOTE)
+    table.add_column(_HEADINGS[0], no_wrap=True)
     for heading in _HEADINGS[1:]:
         table.add_column(heading, justify="right")
     for figure in report.figures:

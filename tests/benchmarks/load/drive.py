@@ -63,7 +63,7 @@ class _Loops:
             try:
                 await call(next(self._requests), timeout=_CALL_SECONDS_MAX)
             except grpc.aio.AioRpcError as error:
-                self._failures[error.code().name] += 1
+                self._failures[f"{error.code().name}: {error.details()}"] += 1
                 now = time.perf_counter()
             else:
                 now = time.perf_counter()

@@ -39,4 +39,4 @@ class Tally:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     failures: dict[str, int] = field(default_factory=dict)
-    """Calls that did not succeed, by status code."""
+    """Calls that did not succeed, by status and its text."""

@@ -137,29 +137,33 @@ def _allocate(
     level.allocated += line.quantity
     level.version += 1
     level.update_time = now
-    session.add(
-        StockMovement(
-            product_id=level.product_id,
-            location_id=level.location_id,
-            stock_version=level.version,
-            movement_id=_new_id(),
-            kind=_ALLOCATED,
-            on_hand_delta=0,
-            allocated_delta=line.quantity,
-            held_delta=0,
-            on_hand_after=level.on_hand,
-            allocated_after=level.allocated,
-            held_after=level.held,
-            shortfall_after=level.shortfall,
-            line_number=line.line_number,
-            order_id=order.order_id,
-            request_id=request_id,
-            actor=_CALLER,
-            reason=0,
-            note="",
-            occur_time=now,
-            commit_id=order.commit_id,
-        )
+    session.add(_allocated(level, order, line, request_id, now))
+
+
+def _allocated(
+    level: StockLevel, order: Order, line: OrderLine, request_id: str, now: datetime
+) -> StockMovement:
+    return StockMovement(
+        product_id=level.product_id,
+        location_id=level.location_id,
+        stock_version=level.version,
+        movement_id=_new_id(),
+        kind=_ALLOCATED,
+        on_hand_delta=0,
+        allocated_delta=line.quantity,
+        held_delta=0,
+        on_hand_after=level.on_hand,
+        allocated_after=level.allocated,
+        held_after=level.held,
+        shortfall_after=level.shortfall,
+        line_number=line.line_number,
+        order_id=order.order_id,
+        request_id=request_id,
+        actor=_CALLER,
+        reason=0,
+        note="",
+        occur_time=now,
+        commit_id=order.commit_id,
     )
 
 
