@@ -6,11 +6,13 @@ cut, and ErrorInfo metadata (``violations_total``, ``shortages_total``, ``missin
 ``truncated``) says so.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import grpc
+import uuid_utils
 from google.protobuf.message import Message
 from google.rpc import (  # type: ignore[import-untyped]
     error_details_pb2,
@@ -19,6 +21,8 @@ from google.rpc import (  # type: ignore[import-untyped]
 
 from inventory_grpc.domain import errors
 from inventory_grpc.v1 import errors_pb2
+
+_log = logging.getLogger(__name__)
 
 DOMAIN = "inventory.v1"
 STATUS_BYTES_MAX = 4096 - 128
@@ -87,6 +91,13 @@ class Incident(errors.DomainError):
     def metadata(self) -> dict[str, str]:
         """The incident id."""
         return {"incident": self.incident}
+
+
+def incident_of(method: str, bug: Exception) -> Incident:
+    """What the caller of ``method`` is told of a bug; the log gets everything."""
+    incident = str(uuid_utils.uuid7())
+    _log.error("bug in %s, incident %s", method, incident, exc_info=bug)
+    return Incident(incident)
 
 
 def code_of(error: errors.DomainError) -> grpc.StatusCode:

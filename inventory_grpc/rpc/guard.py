@@ -9,22 +9,18 @@
 
 import asyncio
 import inspect
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol, TypeAlias, cast
 
 import grpc
-import uuid_utils
 from google.protobuf.message import Message
 
 from inventory_grpc.domain.errors import DomainError, MalformedRequest
 from inventory_grpc.rpc import reply
-from inventory_grpc.rpc.errors import Incident
+from inventory_grpc.rpc.errors import incident_of
 from inventory_grpc.rpc.reply import Context, DeadlineOver
-
-_log = logging.getLogger(__name__)
 
 Reply = Message | bytes
 Handler = Callable[[Message, Context], Awaitable[Reply]]
@@ -109,8 +105,8 @@ class Guard:
                 if _cancelled():
                     raise
                 return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
-            except Exception:  # noqa: BLE001 - nothing of a bug may reach the caller
-                return _incident(method, context)
+            except Exception as bug:  # noqa: BLE001 - nothing of a bug may reach the caller
+                return reply.refuse(context, incident_of(method, bug))
             finally:
                 admission.leave()
 
@@ -136,12 +132,6 @@ def _run(handler: Blocking, request: Message, call: ReadCall) -> bytes:
     if call.time_remaining() <= 0:
         raise DeadlineOver
     return handler(request, call).SerializeToString()
-
-
-def _incident(method: str, context: Context) -> bytes:
-    incident = str(uuid_utils.uuid7())
-    _log.exception("bug in %s, incident %s", method, incident)
-    return reply.refuse(context, Incident(incident))
 
 
 def _never_raising(decode: Callable[[bytes], Message]) -> Callable[[bytes], Message | Malformed]:

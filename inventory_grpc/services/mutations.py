@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from inventory_grpc.domain.errors import DomainError
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
 from inventory_grpc.engine.request import (
@@ -86,18 +85,18 @@ class Mutations:
 
     async def execute_independent(
         self, requests: Sequence[Request], time_left: float | None
-    ) -> list[Answer | DomainError]:
-        """Each row for itself; a row that met Overloaded and the like comes back as that error."""
+    ) -> list[Answer | Exception]:
+        """Each row for itself; a row that met Overloaded, or a bug, comes back as that error."""
         if requests and requests[0].validate_only:
             # Nothing is kept between transactions, so the rows must share one to see each other.
             group = Group(tuple(requests), atomic=False, is_batch=True)
             return [*_answers(await self._batcher.submit(group, time_left))]
         return await asyncio.gather(*(self._row(request, time_left) for request in requests))
 
-    async def _row(self, request: Request, time_left: float | None) -> Answer | DomainError:
+    async def _row(self, request: Request, time_left: float | None) -> Answer | Exception:
         try:
             return await self.execute(request, time_left)
-        except DomainError as error:
+        except Exception as error:  # noqa: BLE001 - a bug in one row is no other row's
             return error
 
 

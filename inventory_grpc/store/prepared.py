@@ -42,7 +42,8 @@ class Prepared:
         if known is None:
             return self._plain
         if self._name not in known:
-            cursor.execute(self._prepare)
+            # Parsing takes table locks, which a migration may hold for long.
+            cursor.execute(limited(conn, self._prepare))
             known.add(self._name)
         return self._execute
 

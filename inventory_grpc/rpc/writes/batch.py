@@ -36,7 +36,7 @@ _MODES = {0: Mode.ATOMIC} | {int(mode): mode for mode in Mode}
 
 _RowT_co = TypeVar("_RowT_co", bound=Message, covariant=True)
 
-Outcome = Answer | DomainError
+Outcome = Answer | Exception
 
 
 class BatchMessage(Protocol[_RowT_co]):
@@ -204,8 +204,13 @@ def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
     error_bytes_max = ROW_ERRORS_BYTES_MAX // len(outcomes)
     for outcome in outcomes:
         result = response.results.add()
-        if isinstance(outcome, DomainError):
-            _, status = errors.encode_refusal(outcome)
+        if isinstance(outcome, Exception):
+            refusal = (
+                outcome
+                if isinstance(outcome, DomainError)
+                else errors.incident_of(batch.row.method, outcome)
+            )
+            _, status = errors.encode_refusal(refusal)
             result.error.CopyFrom(errors.row_error_of(status, error_bytes_max))
             continue
         result.replayed = outcome.replayed
