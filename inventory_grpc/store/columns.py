@@ -20,7 +20,7 @@ class Stamp:
 def amounts(prices: Sequence[Money | None]) -> tuple[str, str]:
     """Two columns: amounts and currencies."""
     return (
-        array([None if price is None else f"{price.amount:f}" for price in prices]),
+        array([None if price is None else str(price.amount) for price in prices]),
         array([None if price is None else price.currency for price in prices]),
     )
 
