@@ -25,6 +25,8 @@ from tests.model.calls import Call, Names, command_of, observed
 from tests.model.serial import Inventory, Outcome
 
 LETTERS = "ABCD"
+SPARE = "EF"
+"""SKUs that a product gets by being renamed."""
 PLACES = ("east", "north", "west")
 STRATEGIES = ("PRIORITY", "MOST_STOCK", "SINGLE_LOCATION")
 STATUSES = ("PENDING", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED")
@@ -167,13 +169,14 @@ class Machine(RuleBasedStateMachine):
             case "undelete":
                 return Call("undelete_product", {"key": chance.choice([*self.names.products])})
             case "rename":
-                return Call("rename_product", {"sku": self.sku(letter), "to": self.sku(other)})
+                to = self.sku(chance.choice(SPARE + other))
+                return Call("rename_product", {"sku": self.random_sku(chance), "to": to})
             case "open":
                 return Call("create_location", {"name": place, "priority": chance.randint(0, 3)})
         return Call("delete_location", {"name": place})
 
     def random_sku(self, chance: Random) -> str:
-        return self.sku(chance.choice(LETTERS))
+        return self.sku(chance.choice(LETTERS * 4 + SPARE))
 
     def random_at(self, chance: Random) -> str:
         return self.at(chance.choice(PLACES))

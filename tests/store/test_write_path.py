@@ -152,6 +152,19 @@ async def test_a_bug_in_one_command_harms_no_neighbour(database: Database) -> No
     audit(database)
 
 
+async def test_a_bug_in_an_independent_row_is_that_rows_alone(database: Database) -> None:
+    async with mutations(database) as server:
+        await stocked(server, A=10)
+        sent = [request(place(("A", 1))) for _ in range(3)]
+        broken = [sent[0], replace(sent[1], encode=_bug), sent[2]]
+        outcomes = await server.execute_independent(broken, None)
+        assert isinstance(outcomes[1], ZeroDivisionError)
+        # Sent again, as after any INTERNAL: two replays, and the one that never happened.
+        again = await server.execute_independent(sent, None)
+    assert [each.replayed for each in again if isinstance(each, Answer)] == [True, False, True]
+    assert levels(database)["A", "default"][:2] == (10, 3)
+
+
 POISON = """
     CREATE SEQUENCE tries;
     GRANT USAGE ON SEQUENCE tries TO PUBLIC;
