@@ -4,9 +4,11 @@ Never a unit more than there is, no order refused that fitted at its place in th
 deadlock, no re-run: row locks make callers wait in line, not collide.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,19 +23,21 @@ from inventory_grpc.v1 import orders_pb2
 from inventory_grpc.v1.orders_pb2_grpc import OrderServiceStub
 from tests.concurrency.harness import (
     audit,
+    held,
     isolated,
     levels,
     mutations,
     place,
     reason_of,
     request,
+    run,
     seeded,
     stocked,
     trouble,
 )
 from tests.concurrency.hot_orders import Place, check, rush
 from tests.conftest import Database
-from tests.server.harness import Server, running
+from tests.server.harness import Server, blocked_statements, running
 
 ORDERS = 10_000
 STOCK = 3_500
@@ -69,8 +73,12 @@ def trouble_free(servers: Sequence[Mutations]) -> list[tuple[int, int, int]]:
 
 
 async def test_two_servers_wait_in_line_and_never_collide(database: Database) -> None:
-    """The same in small, quick enough to be run against broken copies of the write path."""
-    async with mutations(database) as one, mutations(database) as two:
+    """The same in small, quick enough to be run against broken copies of the write path.
+
+    Small batches make many transactions, and so many chances to collide.
+    """
+    small = {"batch_lines_max": 8}
+    async with mutations(database, **small) as one, mutations(database, **small) as two:
         await stocked(one, **{"HOT-1": 200, "HOT-2": 200})
         outcomes = await rush(seeded(), [over(one), over(two)], 600)
         assert trouble_free([one, two]) == [(0, 0, 0)] * 2
@@ -92,6 +100,38 @@ async def test_behind_a_pooler_the_unprepared_statements_do_the_same(database: D
         outcomes = await rush(seeded(), [over(server)], 600)
         assert trouble_free([server]) == [(0, 0, 0)]
     check(database, outcomes, 200)
+
+
+SLOW = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(1);
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER wait BEFORE INSERT ON orders FOR EACH ROW
+      WHEN (NEW.customer_reference = 'slow') EXECUTE FUNCTION wait();
+"""
+
+
+async def test_the_second_server_decides_on_what_the_first_one_left(database: Database) -> None:
+    """Both want the last unit; the first is in the middle of writing when the second comes.
+
+    The second waits for the row and then reads what is there now: no conflict, no re-run.
+    """
+    run(database, SLOW)
+    patient = {"lock_timeout_ms": 10_000}
+    async with mutations(database, **patient) as one, mutations(database, **patient) as two:
+        await stocked(one, A=1)
+        with held(database, "SELECT pg_advisory_lock(1)") as holder:
+            slow = replace(place(("A", 1)), customer_reference="slow")
+            first = asyncio.create_task(one.execute(request(slow), None))
+            await asyncio.to_thread(blocked_statements, database, 1)
+            second = asyncio.create_task(two.execute(request(place(("A", 1))), None))
+            await asyncio.to_thread(blocked_statements, database, 2)
+            holder.close()
+            reasons = [reason_of(await first), reason_of(await second)]
+        assert reasons == ["OK", "INSUFFICIENT_STOCK"]
+        assert trouble_free([one, two]) == [(0, 0, 0)] * 2
+    audit(database)
 
 
 @pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])

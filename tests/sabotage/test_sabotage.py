@@ -16,7 +16,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-HOT_ORDERS = "tests/concurrency/test_hot_orders.py::test_two_servers_wait_in_line_and_never_collide"
+SECOND = (
+    "tests/concurrency/test_hot_orders.py"
+    "::test_the_second_server_decides_on_what_the_first_one_left"
+)
 LOCK_ORDER = (
     "tests/store/test_write_path.py"
     "::test_a_batch_that_waits_for_a_row_has_locked_only_what_sorts_before_it[unsorted]"
@@ -49,7 +52,7 @@ SABOTAGES = (
         "inventory_grpc/store/locks.py",
         "ORDER BY s.product_id, s.location_id FOR NO KEY UPDATE OF s) locked",
         "ORDER BY s.product_id, s.location_id) locked",
-        HOT_ORDERS,
+        SECOND,
     ),
     Sabotage(
         "the sort of the lock",
@@ -63,7 +66,7 @@ SABOTAGES = (
         "inventory_grpc/store/link.py",
         'f"BEGIN ISOLATION LEVEL {settings.isolation};"',
         '"BEGIN ISOLATION LEVEL REPEATABLE READ;"',
-        HOT_ORDERS,
+        SECOND,
     ),
     Sabotage(
         "the version guard",
