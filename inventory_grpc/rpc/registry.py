@@ -41,5 +41,7 @@ def register(
         guarded = {
             name: guard.wrap(f"/{service}/{name}", handler) for name, handler in handlers.items()
         }
-        server.add_registered_method_handlers(service, guarded)
+        # Not as registered methods: each call then costs gRPC a task per registered method, which
+        # made the empty RPC dearer by a quarter.
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
     return tuple(capture.services)

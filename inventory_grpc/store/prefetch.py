@@ -18,6 +18,7 @@ from inventory_grpc.domain.model import (
     Order,
     OrderLine,
     Product,
+    ProductKey,
     ProductStock,
     StockLevel,
 )
@@ -25,17 +26,21 @@ from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.store import locks
 from inventory_grpc.store.footprint import Footprint, Place
 from inventory_grpc.store.link import Call, Link, Row
+from inventory_grpc.store.locks import Reach
 from inventory_grpc.store.statements import Statement, Value, array, text_array
 
-READ: Final = Statement(
-    "read_books",
-    f"""
+_ANSWER_TYPES: Final = {"locations": "text[]", "callers": "text[]", "request_ids": "uuid[]"}
+
+READ: Final = {
+    reach: Statement(
+        f"read_books_{reach.name.lower()}",
+        f"""
     SELECT 1, p.product_id::text, p.sku, p.price_amount, p.price_currency,
            p.delete_time IS NOT NULL, s.location_id, c.priority, c.delete_time IS NOT NULL,
            s.on_hand, s.allocated, s.held, s.safety_stock, s.backorder_limit,
            s.low_stock_threshold, s.shortfall, s.version,
            NULL::bytea, NULL::bytea, NULL::timestamptz
-      FROM ({locks.WANTED}) w
+      FROM ({wanted}) w
       JOIN products p ON p.product_id = w.product_id
       LEFT JOIN stock_levels s ON s.product_id = w.product_id
        AND (w.location_id = '' OR s.location_id = w.location_id)
@@ -50,23 +55,25 @@ READ: Final = Statement(
       FROM unnest(:callers, :request_ids) AS u (caller, request_id)
       JOIN stored_answers a ON a.caller = u.caller AND a.request_id = u.request_id
     UNION ALL
-    SELECT 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT 0, current_setting('inventory.products', true),
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, current_setting('inventory.locked', true)::bigint, NULL, NULL, clock_timestamp()
     """,  # noqa: S608
-    {**locks.WANTED_TYPES, "locations": "text[]", "callers": "text[]", "request_ids": "uuid[]"},
-)
+        {**locks.WANTED_TYPES[reach], **_ANSWER_TYPES},
+    )
+    for reach, wanted in locks.WANTED.items()
+}
 
 READ_PRODUCTS: Final = Statement(
     "read_products",
-    """SELECT p.product_id::text, p.sku, p.name, p.description, p.price_amount, p.price_currency,
+    f"""SELECT p.product_id::text, p.sku, p.name, p.description, p.price_amount, p.price_currency,
            p.labels, p.version, p.create_time, p.update_time, p.delete_time
       FROM products p WHERE p.product_id IN (
         SELECT unnest(:ids)
-        UNION SELECT q.product_id FROM products q
-               WHERE q.sku = ANY (:skus) AND q.delete_time IS NULL
-        UNION SELECT r.product_id FROM products q
-                JOIN products r ON r.sku = q.sku AND r.delete_time IS NULL
-               WHERE q.product_id = ANY (:ids))""",
+        UNION SELECT p.product_id FROM unnest(:skus) AS u (sku) {locks.LIVE_BY_SKU}
+        UNION SELECT p.product_id
+                FROM (SELECT n.sku FROM products n WHERE n.product_id = ANY (:ids)) u
+                {locks.LIVE_BY_SKU})""",  # noqa: S608
     {"ids": "uuid[]", "skus": "text[]"},
 )
 """Also the live products that now have the SKU of one named by id, for undelete."""
@@ -91,14 +98,18 @@ READ_ORDERS: Final = Statement(
     {"orders": "uuid[]"},
 )
 
-ALL: Final = (READ, READ_PRODUCTS, READ_LOCATIONS, READ_ORDERS)
+ALL: Final = (*READ.values(), READ_PRODUCTS, READ_LOCATIONS, READ_ORDERS)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """A footprint as the arguments of its statements."""
 
+    reach: Reach
+    found: tuple[Value, ...]
+    """What the stock levels of this reach are found by."""
     wanted: tuple[Value, ...]
+    """The same for the widest reach."""
     seeds: tuple[Value, ...]
     rows: tuple[Value, ...]
     """Products to lock as rows: ids, SKUs, orders coming back."""
@@ -110,10 +121,13 @@ class Keys:
         back_orders, back_places = array(o for o, _ in back), text_array(p for _, p in back)
         orders = array(footprint.orders)
         emptied = text_array(footprint.emptied_locations)
-        wanted = _places(footprint.places)
+        reach = _reach(footprint)
+        wanted = (*_places(footprint.places), orders, back_orders, back_places, emptied)
         rows = footprint.products | {key for key, _ in footprint.seeds}
         return cls(
-            (*wanted, orders, back_orders, back_places, emptied),
+            reach,
+            wanted[: len(locks.WANTED_TYPES[reach])],
+            wanted,
             (*_places(footprint.seeds), back_orders, back_places),
             (
                 array(key.product_id for key in rows if key.product_id),
@@ -121,6 +135,12 @@ class Keys:
                 back_orders,
             ),
         )
+
+
+def _reach(footprint: Footprint) -> Reach:
+    if footprint.emptied_locations:
+        return Reach.LOCATIONS
+    return Reach.LINES if footprint.orders or footprint.order_seeds else Reach.PLACES
 
 
 def _places(places: Iterable[Place]) -> tuple[str, str, str, str]:
@@ -145,11 +165,12 @@ def lock_and_read(
     books = Books()
     calls = [
         *_lock_calls(footprint, keys),
-        Call(READ, _read_arguments(footprint, keys, answer_keys)),
+        Call(READ[keys.reach], _read_arguments(footprint, keys, answer_keys)),
     ]
-    now = _enter(books, link.begin(calls))
+    now, locked = _enter(books, link.begin(calls))
     if footprint.products or footprint.skus:
         _enter_products(books, link.read(Call(READ_PRODUCTS, _product_arguments(footprint))))
+        _check_locked(books, footprint.products, locked)
     if footprint.whole_locations:
         _enter_locations(
             books, link.read(Call(READ_LOCATIONS, (text_array(footprint.whole_locations),)))
@@ -170,7 +191,7 @@ def _lock_calls(footprint: Footprint, keys: Keys) -> list[Call]:
         calls.append(Call(locks.LOCK_LOCATIONS[footprint.row_lock], (text_array(places),)))
     if footprint.seeds or footprint.order_seeds:
         calls.append(Call(locks.SEED_LEVELS, keys.seeds))
-    calls.append(Call(locks.LOCK_LEVELS, keys.wanted))
+    calls.append(Call(locks.LOCK_LEVELS[keys.reach], keys.found))
     return calls
 
 
@@ -178,7 +199,7 @@ def _read_arguments(
     footprint: Footprint, keys: Keys, answer_keys: Sequence[AnswerKey]
 ) -> tuple[Value, ...]:
     return (
-        *keys.wanted,
+        *keys.found,
         text_array(footprint.locations),
         text_array(caller for caller, _ in answer_keys),
         array(request_id for _, request_id in answer_keys),
@@ -193,8 +214,10 @@ def _product_arguments(footprint: Footprint) -> tuple[Value, ...]:
     )
 
 
-def _enter(books: Books, rows: Sequence[Row]) -> datetime:
+def _enter(books: Books, rows: Sequence[Row]) -> tuple[datetime, str]:
+    """The clock, and which products are locked as rows."""
     now: datetime | None = None
+    products = ""
     locked = levels = 0
     for row in rows:
         tag = row[0]
@@ -206,10 +229,18 @@ def _enter(books: Books, rows: Sequence[Row]) -> datetime:
             answer = StoredAnswer(bytes(row[17]), row[16], bytes(row[18]))
             books.answers[row[1], row[2]] = answer
         else:
-            locked, now = row[16], row[19]
+            products, locked, now = row[1] or "", row[16], row[19]
     if now is None or locked != levels:
         raise StaleBooksError(locked, levels)
-    return now
+    return now, products
+
+
+def _check_locked(books: Books, keys: Iterable[ProductKey], locked: str) -> None:
+    """Raises StaleBooksError if a SKU names another product than the one that was locked."""
+    for key in keys:
+        item = books.item(key)
+        if item is not None and item.product_id not in locked:
+            raise StaleBooksError(key)
 
 
 def _enter_level(books: Books, row: Row) -> bool:
