@@ -4,6 +4,7 @@ Every change is journaled, so that a command's effect is all or nothing: a refus
 decision, rolls the books back to the mark set before it and harms no neighbour.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from inventory_grpc.domain.model import (
@@ -154,9 +155,24 @@ class Books:
             self._set(self.skus, product.sku, product.product_id)
         if product.product_id not in self.levels:
             self._set(self.levels, product.product_id, {})
+        if before is not None and before.sku != product.sku:
+            self._rename(product.product_id, product.sku)
         item = Item(product.product_id, product.sku, product.price, deleted)
         self._set(self.items, product.product_id, item)
         self._set(self.products, product.product_id, product)
+
+    def _rename(self, product_id: str, sku: str) -> None:
+        """Levels and orders show the SKU of now, also to what is decided next; no row changes."""
+        levels = self.levels[product_id]
+        for location_id, level in list(levels.items()):
+            self._set(levels, location_id, replace(level, sku=sku))
+        for order_id, order in list(self.orders.items()):
+            if any(line.product_id == product_id for line in order.lines):
+                lines = tuple(
+                    replace(line, sku=sku) if line.product_id == product_id else line
+                    for line in order.lines
+                )
+                self._set(self.orders, order_id, replace(order, lines=lines))
 
     def put_location(self, location: Location) -> None:
         """A new or changed location; what allocations know of it changes along."""

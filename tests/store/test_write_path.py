@@ -28,8 +28,6 @@ from inventory_grpc.store.writes import write_calls
 from tests.concurrency.harness import (
     adjust,
     audit,
-    create_location,
-    create_product,
     done,
     held_level,
     levels,
@@ -317,48 +315,6 @@ def _wait_for_a_waiter(database: Database) -> None:
                 return
             cursor.execute("SELECT pg_sleep(0.003)")
     raise AssertionError("nobody waits")
-
-
-async def test_commands_see_those_before_them_in_their_batch(database: Database) -> None:
-    async with mutations(database) as server:
-        await stocked(server, A=0)
-        calls = [
-            server.execute(request(each), None)
-            for each in (place(("A", 1)), adjust("A", 1), place(("A", 1)), place(("A", 1)))
-        ]
-        answers = await asyncio.gather(*calls)
-    reasons = [reason_of(each) for each in answers]
-    assert reasons == ["INSUFFICIENT_STOCK", "OK", "OK", "INSUFFICIENT_STOCK"]
-
-
-async def test_a_product_made_in_a_batch_can_be_used_in_it(database: Database) -> None:
-    async with mutations(database) as server:
-        calls = [
-            server.execute(request(each), None)
-            for each in (
-                create_product("A", ("default", 5)),
-                adjust("A", 2),
-                place(("A", 7)),
-                create_product("A"),
-            )
-        ]
-        answers = await asyncio.gather(*calls)
-    assert [reason_of(each) for each in answers] == ["OK", "OK", "OK", "SKU_TAKEN"]
-    assert levels(database)["A", "default"] == (7, 7, 0, 3)
-    audit(database)
-
-
-async def test_a_location_made_in_a_batch_can_be_used_in_it(database: Database) -> None:
-    async with mutations(database) as server:
-        await stocked(server, A=0)
-        calls = [
-            server.execute(request(each), None)
-            for each in (create_location("shop"), adjust("A", 2, "shop"), place(("A", 2, "shop")))
-        ]
-        answers = await asyncio.gather(*calls)
-        assert (server.counters.reruns, server.counters.splits) == (0, 0)
-    assert [reason_of(each) for each in answers] == ["OK", "OK", "OK"]
-    assert levels(database)["A", "shop"] == (2, 2, 0, 2)
 
 
 async def test_a_full_queue_refuses_at_once(database: Database) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from inventory_grpc.domain.books import Books, StaleBooksError, StoredAnswer
-from inventory_grpc.domain.commands import AdjustStock, CreateProduct, DeleteProduct
+from inventory_grpc.domain.commands import AdjustStock, CreateProduct, DeleteProduct, UpdateProduct
 from inventory_grpc.domain.context import Ids
 from inventory_grpc.domain.decide import decide
 from inventory_grpc.domain.model import AdjustmentReason
@@ -32,6 +32,8 @@ def test_a_rollback_leaves_no_trace() -> None:
     place(made, ("A", 2))
     decide(made, CreateProduct("B", "B", "", None, {}, (("near", 2), ("far", 1))), context())
     decide(made, DeleteProduct(key("empty"), 0), context())
+    renamed = UpdateProduct(key("A"), frozenset({"sku"}), "C", "", "", None, {}, 0)
+    decide(made, renamed, context())
     decide(made, AdjustStock(key("B"), "near", 4, AdjustmentReason.FOUND, "", 0), context())
     made.put_answer(("caller", "id"), StoredAnswer(b"", 0, b""))
     assert everything(made) != before

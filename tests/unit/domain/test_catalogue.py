@@ -8,12 +8,15 @@ from inventory_grpc.domain.commands import (
     CreateProduct,
     DeleteLocation,
     DeleteProduct,
+    SetStock,
+    ShipOrder,
     UndeleteProduct,
     UpdateLocation,
     UpdateProduct,
 )
 from inventory_grpc.domain.decide import decide
 from inventory_grpc.domain.errors import (
+    InsufficientStock,
     LocationInUse,
     LocationNotFound,
     LocationTaken,
@@ -24,7 +27,19 @@ from inventory_grpc.domain.errors import (
     VersionMismatch,
 )
 from inventory_grpc.domain.model import Location, MovementKind, Product, ProductKey, ProductStock
-from tests.unit.domain.harness import NOW, books, context, eur, key, ledger, level, product
+from inventory_grpc.domain.results import StockChange
+from tests.unit.domain.harness import (
+    NOW,
+    books,
+    context,
+    eur,
+    key,
+    ledger,
+    level,
+    ordered,
+    place,
+    product,
+)
 
 
 def create(made: Books, sku: str, *stock: tuple[str, int]) -> Product:
@@ -101,6 +116,23 @@ class TestUpdateProduct:
             update(made, "A", "C", "sku")
         assert update(made, "B", "C", "sku").sku == "C"
         assert create(made, "A").product_id != "id-A"
+
+    def test_stock_and_orders_show_the_new_sku_to_what_comes_after(self) -> None:
+        made = books("near", "far")
+        level(made, "A", "near", on_hand=5)
+        level(made, "B", "near", on_hand=5)
+        order = place(made, ("A", 1), ("B", 1))
+        update(made, "A", "C", "sku")
+        shipped = ordered(made, ShipOrder(order.order_id, (), "", 0))
+        assert [line.sku for line in shipped.lines] == ["C", "B"]
+        assert place(made, ("C", 1)).lines[0].sku == "C"
+        counted = decide(made, SetStock(key("C"), "far", 1, None, None, ""), context())
+        assert isinstance(counted, StockChange)
+        assert (counted.level.sku, counted.movement.sku) == ("C", "C")
+        with pytest.raises(InsufficientStock) as refused:
+            place(made, ("C", 99))
+        assert refused.value.shortages[0].sku == "C"
+        assert {move.sku for move in made.movements[2:]} == {"B", "C"}
 
     def test_its_own_sku_is_not_taken(self) -> None:
         made = books()

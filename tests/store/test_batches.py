@@ -1,0 +1,86 @@
+"""What commands of one batch see of each other."""
+
+import asyncio
+
+from inventory_grpc.domain import commands
+from inventory_grpc.domain.model import ProductKey
+from tests.concurrency.harness import (
+    adjust,
+    audit,
+    create_location,
+    create_product,
+    done,
+    levels,
+    mutations,
+    order_of,
+    place,
+    reason_of,
+    request,
+    response,
+    stocked,
+)
+from tests.conftest import Database
+
+
+async def test_commands_see_those_before_them_in_their_batch(database: Database) -> None:
+    async with mutations(database) as server:
+        await stocked(server, A=0)
+        calls = [
+            server.execute(request(each), None)
+            for each in (place(("A", 1)), adjust("A", 1), place(("A", 1)), place(("A", 1)))
+        ]
+        answers = await asyncio.gather(*calls)
+    reasons = [reason_of(each) for each in answers]
+    assert reasons == ["INSUFFICIENT_STOCK", "OK", "OK", "INSUFFICIENT_STOCK"]
+
+
+async def test_a_product_made_in_a_batch_can_be_used_in_it(database: Database) -> None:
+    async with mutations(database) as server:
+        calls = [
+            server.execute(request(each), None)
+            for each in (
+                create_product("A", ("default", 5)),
+                adjust("A", 2),
+                place(("A", 7)),
+                create_product("A"),
+            )
+        ]
+        answers = await asyncio.gather(*calls)
+    assert [reason_of(each) for each in answers] == ["OK", "OK", "OK", "SKU_TAKEN"]
+    assert levels(database)["A", "default"] == (7, 7, 0, 3)
+    audit(database)
+
+
+async def test_a_location_made_in_a_batch_can_be_used_in_it(database: Database) -> None:
+    async with mutations(database) as server:
+        await stocked(server, A=0)
+        calls = [
+            server.execute(request(each), None)
+            for each in (create_location("shop"), adjust("A", 2, "shop"), place(("A", 2, "shop")))
+        ]
+        answers = await asyncio.gather(*calls)
+        assert (server.counters.reruns, server.counters.splits) == (0, 0)
+    assert [reason_of(each) for each in answers] == ["OK", "OK", "OK"]
+    assert levels(database)["A", "shop"] == (2, 2, 0, 2)
+
+
+async def test_a_sku_changed_in_a_batch_is_what_the_commands_after_it_answer(
+    database: Database,
+) -> None:
+    rename = commands.UpdateProduct(
+        ProductKey(sku="A"), frozenset({"sku"}), "NEW", "", "", None, {}, 0
+    )
+    async with mutations(database) as server:
+        await stocked(server, A=10)
+        order_id = (await done(server, place(("A", 2)))).order.order_id
+        ship = commands.ShipOrder(order_id, (), "", 0)
+        batch = (rename, place(("NEW", 1)), adjust("NEW", 1), ship)
+        _, placed, adjusted, shipped = await asyncio.gather(
+            *(server.execute(request(each), None) for each in batch)
+        )
+    assert order_of(placed).lines[0].sku == "NEW"
+    assert order_of(shipped).lines[0].sku == "NEW"
+    change = response(commands.AdjustStock, adjusted)
+    assert (change.stock_level.sku, change.movement.sku) == ("NEW", "NEW")
+    assert levels(database)["NEW", "default"] == (9, 1, 0, 5)
+    audit(database)
