@@ -89,9 +89,10 @@ class _Decision:
 
     def _answers(self, group: Group, mark: int) -> Outcome:
         answers: list[Answer] = []
+        dry: dict[AnswerKey, StoredAnswer] = {}
         for row, request in enumerate(group.requests):
             try:
-                answers.append(self._answer(request))
+                answers.append(self._answer(request, dry))
             except _RefusedError as refused:
                 if not group.atomic:
                     answers.append(refused.answer)
@@ -103,12 +104,13 @@ class _Decision:
             self.books.rollback(mark)
         return answers
 
-    def _answer(self, request: Request) -> Answer:
-        if request.validate_only:
-            return self._decided(request)
-        stored = self.books.answers.get(_key(request))
+    def _answer(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
+        """``dry`` has what earlier rows of a validate_only group would have stored; what others
+        stored is none of its business."""
+        known = dry if request.validate_only else self.books.answers
+        stored = known.get(_key(request))
         if stored is None:
-            return self._decided(request)
+            return self._decided(request, dry)
         if stored.fingerprint != request.fingerprint:
             raise _RefusedError(Answer(*self.encode_refusal(RequestIdReused(request.request_id))))
         answer = Answer(stored.code, stored.body, replayed=True)
@@ -116,7 +118,7 @@ class _Decision:
             raise _RefusedError(answer)
         return answer
 
-    def _decided(self, request: Request) -> Answer:
+    def _decided(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
         mark = self.books.mark()
         context = Context(self.now, self.ids, request.caller, request.request_id)
         try:
@@ -125,15 +127,19 @@ class _Decision:
             self.books.rollback(mark)
             code, body = self.encode_refusal(refusal)
             if code in _STORED_CODES or refusal.reason == _STORED_REASON:
-                self._store(request, code, body)
+                self._store(request, code, body, dry)
             raise _RefusedError(Answer(code, body)) from None
         if request.validate_only:
-            return Answer(0, request.encode(without_new_ids(request.command, result)))
+            result = without_new_ids(request.command, result)
         body = request.encode(result)
-        self._store(request, 0, body)
+        self._store(request, 0, body, dry)
         return Answer(0, body)
 
-    def _store(self, request: Request, code: int, body: bytes) -> None:
-        if not request.validate_only:
-            answer = StoredAnswer(request.fingerprint, code, body)
+    def _store(
+        self, request: Request, code: int, body: bytes, dry: dict[AnswerKey, StoredAnswer]
+    ) -> None:
+        answer = StoredAnswer(request.fingerprint, code, body)
+        if request.validate_only:
+            dry[_key(request)] = answer
+        else:
             self.books.put_answer(_key(request), answer)

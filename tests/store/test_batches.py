@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from inventory_grpc.domain import commands
 from inventory_grpc.domain.model import ProductKey
+from inventory_grpc.engine.request import Answer, RowRefused
 from tests.concurrency.harness import (
     adjust,
     audit,
@@ -84,3 +87,41 @@ async def test_a_sku_changed_in_a_batch_is_what_the_commands_after_it_answer(
     assert (change.stock_level.sku, change.movement.sku) == ("NEW", "NEW")
     assert levels(database)["NEW", "default"] == (9, 1, 0, 5)
     audit(database)
+
+
+KEY = "0190c3a4-5b6c-7d8e-9f00-112233445566"
+
+
+@pytest.mark.parametrize("dry", [True, False])
+async def test_a_key_used_twice_in_a_batch_is_forecast_as_it_happens(
+    database: Database, dry: bool
+) -> None:
+    rows = [
+        request(command, KEY, validate_only=dry)
+        for command in (place(("A", 3)), place(("A", 3)), adjust("A", 1))
+    ]
+    async with mutations(database) as server:
+        await stocked(server, A=5)
+        answers = await server.execute_independent(rows, None)
+        with pytest.raises(RowRefused) as refused:
+            await server.execute_atomic(rows, None)
+        done_twice = await server.execute_atomic(rows[:2], None)
+    assert [reason_of(each) for each in answers if isinstance(each, Answer)] == [
+        "OK", "OK", "REQUEST_ID_REUSED",
+    ]  # fmt: skip
+    assert [each.replayed for each in answers if isinstance(each, Answer)] == [False, True, False]
+    assert (refused.value.row, reason_of(refused.value.answer)) == (2, "REQUEST_ID_REUSED")
+    assert {each.body for each in done_twice} == {done_twice[0].body}
+    assert levels(database)["A", "default"][:2] == ((5, 0) if dry else (5, 3))
+
+
+async def test_a_forecast_knows_nothing_of_the_keys_beside_it(database: Database) -> None:
+    async with mutations(database) as server:
+        await stocked(server, A=5)
+        calls = [
+            server.execute(request(adjust("A", units), KEY, validate_only=dry), None)
+            for units, dry in ((1, True), (2, False), (3, True))
+        ]
+        answers = await asyncio.gather(*calls)
+    assert [reason_of(each) for each in answers] == ["OK", "OK", "OK"]
+    assert not any(each.replayed for each in answers)
