@@ -10,7 +10,7 @@ from typing import Final
 from inventory_grpc.domain.books import AnswerKey, Books, StaleBooksError, StoredAnswer
 from inventory_grpc.domain.context import Context, Ids
 from inventory_grpc.domain.decide import decide, without_new_ids
-from inventory_grpc.domain.errors import DomainError, RequestIdReused
+from inventory_grpc.domain.errors import AnswerTooLarge, DomainError, RequestIdReused
 from inventory_grpc.engine.request import (
     Answer,
     EncodeRefusal,
@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 # A retry never changes these outcomes, so they are kept; INVALID_ARGUMENT never comes this far.
 _STORED_CODES: Final = {5, 6, 9}  # NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION
 _STORED_REASON: Final = "VERSION_MISMATCH"
+
+ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of an ATOMIC batch: what a gRPC client takes in one message unless told otherwise."""
+_FRAME_BYTES: Final = 14
+"""What a batch's answer adds to a row's, at most: two tags and lengths, and ``replayed``."""
 
 
 def attempt(link: Link, groups: Sequence[Group], encode_refusal: EncodeRefusal) -> list[Outcome]:
@@ -57,6 +62,12 @@ def attempt(link: Link, groups: Sequence[Group], encode_refusal: EncodeRefusal) 
 
 def _key(request: Request) -> AnswerKey:
     return request.caller, request.request_id
+
+
+def _too_large(answers: Sequence[Answer]) -> AnswerTooLarge | None:
+    """Refused while it still can be: done and not told would be worse."""
+    size = sum(len(answer.body) + _FRAME_BYTES for answer in answers)
+    return AnswerTooLarge(size, ANSWER_BYTES_MAX) if size > ANSWER_BYTES_MAX else None
 
 
 class _RefusedError(Exception):
@@ -100,9 +111,10 @@ class _Decision:
                 if group.is_batch:
                     self.books.rollback(mark)
                 return RowRefused(row, refused.answer)
-        if group.requests[0].validate_only:
+        too_large = _too_large(answers) if group.atomic and group.is_batch else None
+        if too_large or group.requests[0].validate_only:
             self.books.rollback(mark)
-        return answers
+        return too_large or answers
 
     def _answer(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
         """``dry`` has what earlier rows of a validate_only group would have stored; what others

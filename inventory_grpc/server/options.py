@@ -4,6 +4,7 @@ from inventory_grpc.settings import Settings
 
 Options = list[tuple[str, int]]
 
+_SEND_BYTES_MAX = 64 * 1024 * 1024
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 _PING_INTERVAL_MS_MIN = 10_000
@@ -17,7 +18,10 @@ def server_options(settings: Settings, *, share_port: bool) -> Options:
         # On by default, and then a second server takes the same port without a word.
         ("grpc.so_reuseport", int(share_port)),
         ("grpc.max_receive_message_length", settings.message_bytes_max),
-        ("grpc.max_send_message_length", settings.message_bytes_max),
+        # Answers bound themselves, all but those of INDEPENDENT batches, whose rows are done by
+        # then: gRPC would refuse to send what the caller has to be told, and clients that expect
+        # much can take more than the 4 MiB of their default.
+        ("grpc.max_send_message_length", _SEND_BYTES_MAX),
         # Between the two, gRPC refuses some calls at random: one limit, always the same answer.
         ("grpc.max_metadata_size", settings.metadata_bytes_max),
         ("grpc.absolute_max_metadata_size", settings.metadata_bytes_max),
