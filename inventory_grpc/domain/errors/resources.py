@@ -60,7 +60,7 @@ class OrderNotFound(NotFound):
 
 @dataclass(eq=False)
 class SkuTaken(DomainError):
-    """A live product has the SKU."""
+    """A live product has the SKU; ``product_id`` is empty while it is only about to be made."""
 
     reason = "SKU_TAKEN"
     subject_type = "product"
@@ -77,7 +77,7 @@ class SkuTaken(DomainError):
 
     @property
     def subject(self) -> str:  # type: ignore[override]
-        return self.product_id
+        return self.product_id or f"sku:{self.sku}"
 
 
 @dataclass(eq=False)

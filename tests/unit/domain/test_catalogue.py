@@ -87,6 +87,13 @@ class TestCreateProduct:
             create(made, "A")
         assert refused.value.product_id == "id-A"
 
+    def test_an_owner_that_is_only_about_to_be_made_is_not_named(self) -> None:
+        made = books()
+        create(made, "A")
+        with pytest.raises(SkuTaken) as refused:
+            create(made, "A")
+        assert (refused.value.product_id, refused.value.subject) == ("", "sku:A")
+
     def test_the_sku_of_a_deleted_product_is_free(self) -> None:
         made = books()
         product(made, "A", deleted=True)
