@@ -75,8 +75,10 @@ class TestSingleLocation:
         assert (shortage.requested, shortage.available) == (4, 3)
 
     def test_lines_bound_to_two_locations_contradict_it(self) -> None:
-        with pytest.raises(InsufficientStock):
-            place(shop(near=3, far=3), ("A", 1, "near"), ("A", 1, "far"), strategy=SINGLE)
+        with pytest.raises(InsufficientStock) as refused:
+            place(shop(near=3, far=4), ("A", 1, "near"), ("A", 1, "far"), strategy=SINGLE)
+        shown = [(each.location_id, each.on_hand) for each in refused.value.shortages]
+        assert shown == [("near", 3), ("far", 4)]
 
     def test_a_bound_line_binds_the_free_ones(self) -> None:
         made = shop(near=9, far=9)

@@ -205,10 +205,11 @@ class TestUndeleteProduct:
     def test_not_if_the_sku_is_used_again(self) -> None:
         made = books()
         product(made, "A", deleted=True)
-        other = create(made, "A")
+        product(made, "B")
+        update(made, "B", "A", "sku")
         with pytest.raises(SkuTaken) as refused:
             undelete(made, "id-A")
-        assert refused.value.product_id == other.product_id
+        assert refused.value.product_id == "id-B"
 
     def test_a_live_product_is_not_deleted(self) -> None:
         made = books()
