@@ -16,8 +16,14 @@ class Demand:
 
     item: Item
     location_id: str
-    line_index: int
     quantity: int
+    lines: list[tuple[int, int]]
+    """(index of the requested line, its units)"""
+
+    @property
+    def line_index(self) -> int:
+        """The first of its lines."""
+        return self.lines[0][0]
 
 
 @record
@@ -34,6 +40,10 @@ Taken = dict[tuple[str, str], int]
 """Units promised so far by the order being decided, by (product_id, location_id)."""
 
 
+Parts = list[tuple[str, int]]
+"""(location, units), in the order in which they are taken."""
+
+
 def allocate(
     books: Books,
     lines: Sequence[DemandLine],
@@ -47,10 +57,20 @@ def allocate(
     """
     demands = _demands(lines, found)
     if strategy is AllocationStrategy.SINGLE_LOCATION:
-        plan = _single_location(books, demands)
+        place = _single_location(books, demands)
+        plan = [(demand, [(place, demand.quantity)]) for demand in demands]
     else:
         plan = _spread(books, demands, strategy)
-    return _deal(lines, found, plan)
+    shares: list[Share] = []
+    for demand, parts in plan:
+        _deal(demand, parts, shares)
+    if len(demands) > 1:
+        shares.sort(key=_line_index)
+    return shares
+
+
+def _line_index(share: Share | Shortage) -> int:
+    return share.line_index
 
 
 def _demands(lines: Sequence[DemandLine], found: Sequence[Item]) -> list[Demand]:
@@ -59,41 +79,39 @@ def _demands(lines: Sequence[DemandLine], found: Sequence[Item]) -> list[Demand]
         key = (item.product_id, line.location_id)
         demand = demands.get(key)
         if demand is None:
-            demands[key] = Demand(item, line.location_id, index, line.quantity)
+            only = [(index, line.quantity)]
+            demands[key] = Demand(item, line.location_id, line.quantity, only)
         else:
             demand.quantity += line.quantity
+            demand.lines.append((index, line.quantity))
     return list(demands.values())
 
 
-Plan = dict[tuple[str, str], list[tuple[str, int]]]
-"""(product_id, location asked for) -> [(location, units)]"""
-
-
-def _spread(books: Books, demands: Sequence[Demand], strategy: AllocationStrategy) -> Plan:
+def _spread(
+    books: Books, demands: list[Demand], strategy: AllocationStrategy
+) -> list[tuple[Demand, Parts]]:
     taken: Taken = {}
-    plan: Plan = {}
+    plan: list[tuple[Demand, Parts]] = []
     shortages: list[Shortage] = []
-    for demand in sorted(demands, key=_bound_first):
+    if len(demands) > 1:
+        demands.sort(key=_bound_first)
+    for demand in demands:
         levels = _candidates(books, demand)
         parts = _parts(books, levels, demand.quantity, taken, strategy)
         if parts is None:
             shortages.append(_shortage(demand, levels, taken))
             continue
-        plan[demand.item.product_id, demand.location_id] = parts
+        plan.append((demand, parts))
         for location_id, units in parts:
             key = (demand.item.product_id, location_id)
             taken[key] = taken.get(key, 0) + units
     if shortages:
-        raise InsufficientStock(sorted(shortages, key=_by_line))
+        raise InsufficientStock(sorted(shortages, key=_line_index))
     return plan
 
 
 def _bound_first(demand: Demand) -> bool:
     return not demand.location_id
-
-
-def _by_line(shortage: Shortage) -> int:
-    return shortage.line_index
 
 
 def _candidates(books: Books, demand: Demand) -> list[StockLevel]:
@@ -110,7 +128,7 @@ def _parts(
     quantity: int,
     taken: Taken,
     strategy: AllocationStrategy,
-) -> list[tuple[str, int]] | None:
+) -> Parts | None:
     """Whole from the first that covers it, else piece by piece, backorders last."""
     if len(levels) > 1:
         levels.sort(key=_ranking(books, taken, strategy))
@@ -158,17 +176,14 @@ def _shortage(demand: Demand, levels: Sequence[StockLevel], taken: Taken) -> Sho
     return Shortage.at(demand.line_index, demand.quantity, left, shown, demand.location_id)
 
 
-def _single_location(books: Books, demands: Sequence[Demand]) -> Plan:
-    """All from one location: the first whose available stock covers everything, else the first
-    that covers it with its backorder allowance."""
+def _single_location(books: Books, demands: Sequence[Demand]) -> str:
+    """The first location whose available stock covers everything, else the first that covers it
+    with its backorder allowance."""
     names = _single_candidates(books, demands)
     for room in (_available, _promisable):
         for name in names:
             if not _short_at(books, demands, name, room):
-                return {
-                    (demand.item.product_id, demand.location_id): [(name, demand.quantity)]
-                    for demand in demands
-                }
+                return name
     raise InsufficientStock(_best_effort(books, demands, names))
 
 
@@ -191,8 +206,8 @@ def _short_at(
     for demand in demands:
         first = together.get(demand.item.product_id)
         quantity = demand.quantity + (first.quantity if first else 0)
-        index = first.line_index if first else demand.line_index
-        together[demand.item.product_id] = Demand(demand.item, name, index, quantity)
+        lines = (first or demand).lines
+        together[demand.item.product_id] = Demand(demand.item, name, quantity, lines)
     shortages: list[Shortage] = []
     for demand in together.values():
         levels = _candidates(books, demand)
@@ -206,23 +221,25 @@ def _best_effort(
 ) -> Sequence[Shortage]:
     """The shortages at the location that comes closest, so that the refusal explains itself."""
     if not names:
-        return [_shortage(demand, [], {}) for demand in demands]
+        return [_shortage(demand, _candidates(books, demand), {}) for demand in demands]
     return min((_short_at(books, demands, name, _promisable) for name in names), key=len)
 
 
-def _deal(lines: Sequence[DemandLine], found: Sequence[Item], plan: Plan) -> list[Share]:
-    """Hand each demand's parts out to its lines, in order."""
-    shares: list[Share] = []
-    for index, (line, item) in enumerate(zip(lines, found, strict=True)):
-        parts = plan[item.product_id, line.location_id]
-        wanted = line.quantity
+def _deal(demand: Demand, parts: Parts, shares: list[Share]) -> None:
+    """Hand a demand's parts out to its lines, in order."""
+    if len(parts) == 1:
+        place = parts[0][0]
+        for index, quantity in demand.lines:
+            shares.append(Share(index, demand.item, place, quantity))
+        return
+    left = iter(parts)
+    location_id, units = next(left)
+    for index, quantity in demand.lines:
+        wanted = quantity
         while wanted:
-            location_id, units = parts[0]
+            if not units:
+                location_id, units = next(left)
             dealt = min(units, wanted)
-            shares.append(Share(index, item, location_id, dealt))
+            shares.append(Share(index, demand.item, location_id, dealt))
             wanted -= dealt
-            if dealt == units:
-                parts.pop(0)
-            else:
-                parts[0] = (location_id, units - dealt)
-    return shares
+            units -= dealt

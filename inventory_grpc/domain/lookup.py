@@ -34,9 +34,9 @@ def item(books: Books, key: ProductKey) -> Item:
 
 def check_locations(books: Books, location_ids: Iterable[str]) -> None:
     """Raises LocationNotFound with every unknown or deleted one; the empty id is none."""
-    missing = [name for name in dict.fromkeys(location_ids) if name and books.site(name) is None]
+    missing = [name for name in location_ids if name and books.site(name) is None]
     if missing:
-        raise LocationNotFound(missing)
+        raise LocationNotFound(list(dict.fromkeys(missing)))
 
 
 def order(books: Books, order_id: str) -> Order:

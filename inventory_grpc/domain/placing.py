@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from inventory_grpc.domain import lookup
 from inventory_grpc.domain.allocation import Share, allocate
 from inventory_grpc.domain.books import Books, Item
-from inventory_grpc.domain.commands import PlaceOrder
+from inventory_grpc.domain.commands import DemandLine, PlaceOrder
 from inventory_grpc.domain.context import Context
 from inventory_grpc.domain.errors import CurrencyMismatch, TotalTooLarge
 from inventory_grpc.domain.ledger import post
@@ -21,14 +22,16 @@ from inventory_grpc.domain.model import (
 )
 from inventory_grpc.domain.status import OrderStatus
 
+_ZERO: Final = Decimal(0)
+
 
 def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     """Raises ProductNotFound, LocationNotFound, CurrencyMismatch, TotalTooLarge,
     InsufficientStock, QuantityLimit."""
     lines = command.lines
     found = lookup.items(books, (line.product for line in lines))
-    lookup.check_locations(books, (line.location_id for line in lines))
-    total = _total([(item, line.quantity) for item, line in zip(found, lines, strict=True)])
+    lookup.check_locations(books, [line.location_id for line in lines if line.location_id])
+    total = _total(found, lines)
     shares = allocate(books, lines, found, command.allocation)
     order_id = context.ids.next()
     order_lines = _promise(books, context, order_id, shares)
@@ -40,18 +43,23 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     return order
 
 
-def _total(priced: Sequence[tuple[Item, int]]) -> Money | None:
+def _total(found: Sequence[Item], lines: Sequence[DemandLine]) -> Money | None:
     """Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28."""
-    prices = [(item.price, quantity) for item, quantity in priced if item.price is not None]
-    if not prices:
+    amounts: dict[str, Decimal] = {}
+    for item, line in zip(found, lines, strict=True):
+        price = item.price
+        if price is not None:
+            amounts[price.currency] = price.amount * line.quantity + amounts.get(
+                price.currency, _ZERO
+            )
+    if not amounts:
         return None
-    currencies = sorted({price.currency for price, _ in prices})
-    if len(currencies) > 1:
-        raise CurrencyMismatch(currencies)
-    amount = sum((price.amount * quantity for price, quantity in prices), Decimal(0))
+    if len(amounts) > 1:
+        raise CurrencyMismatch(sorted(amounts))
+    [(currency, amount)] = amounts.items()
     if amount > AMOUNT_MAX:
         raise TotalTooLarge(f"{amount:f}")
-    return Money(currencies[0], amount)
+    return Money(currency, amount)
 
 
 def _promise(
