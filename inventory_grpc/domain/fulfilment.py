@@ -118,7 +118,8 @@ def return_order(books: Books, command: ReturnOrder, context: Context) -> Order:
         (
             back.location_id or own[back.line_number].location_id
             for back in command.lines
-            if back.disposition is Disposition.RESTOCK and back.line_number in own
+            if back.location_id
+            or (back.disposition is Disposition.RESTOCK and back.line_number in own)
         ),
     )
     lookup.check_version(command.expected_version, order.version)

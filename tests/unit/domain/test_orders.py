@@ -206,6 +206,15 @@ def with_closed_default(status: OrderStatus) -> Books:
 
 
 class TestReturn:
+    @pytest.mark.parametrize("line", [1, 99])
+    @pytest.mark.parametrize("disposition", Disposition)
+    def test_a_location_that_is_named_must_exist_whatever_becomes_of_the_units(
+        self, disposition: Disposition, line: int
+    ) -> None:
+        with pytest.raises(LocationNotFound) as refused:
+            give_back(with_order(S.DELIVERED), (line, 1, disposition, "nowhere"))
+        assert refused.value.missing == ["nowhere"]
+
     def test_a_part_comes_back_where_it_was_taken(self) -> None:
         made = with_order(S.DELIVERED)
         assert give_back(made, (1, 4, RESTOCK, "")).status is S.PARTIALLY_RETURNED
@@ -218,7 +227,7 @@ class TestReturn:
 
     def test_what_is_discarded_leaves_no_movement(self) -> None:
         made = with_order(S.DELIVERED)
-        after = give_back(made, (1, 4, DISCARD, ""), (1, 6, DISCARD, "nowhere"))
+        after = give_back(made, (1, 4, DISCARD, ""), (1, 6, DISCARD, "shop"))
         assert (after.status, made.movements) == (S.RETURNED, [])
         assert made.events[0].lines == ((1, 10),)
 
