@@ -32,8 +32,6 @@ from inventory_grpc.domain.status import ALLOWED, OrderStatus
 Units = Mapping[int, int]
 """Units by line_number."""
 
-_DELIVERED = frozenset({OrderStatus.DELIVERED, OrderStatus.PARTIALLY_RETURNED})
-
 
 def change_status(books: Books, command: ChangeOrderStatus, context: Context) -> Order:
     """Raises what the named commands raise; for CONFIRMED and DELIVERED, InvalidTransition."""
@@ -74,7 +72,10 @@ def ship(books: Books, command: ShipOrder, context: Context) -> Order:
 def cancel(books: Books, command: CancelOrder, context: Context) -> Order:
     """Raises OrderNotFound, VersionMismatch, InvalidTransition, QuantityExceeded; with recall
     also LocationNotFound and QuantityLimit."""
-    order = _order(books, command.order_id, command.expected_version)
+    order = lookup.order(books, command.order_id)
+    if command.recall:
+        _check_restockable(books, order)
+    lookup.check_version(command.expected_version, order.version)
     _check_allowed(order, OrderStatus.CANCELLED)
     if command.recall:
         return _recall(books, order, command.reason, context)
@@ -96,7 +97,6 @@ def _status_after_cancel(order: Order, lines: Sequence[OrderLine]) -> OrderStatu
 def _recall(books: Books, order: Order, reason: str, context: Context) -> Order:
     """Open units are deallocated, shipped ones come back where they were taken."""
     out = [line for line in order.lines if line.shipped]
-    lookup.check_locations(books, (line.location_id for line in out))
     units = {line.line_number: line.open + line.shipped for line in order.lines}
     lines = _give_back(books, context, order, _open_units(order))
     for line in out:
@@ -106,6 +106,12 @@ def _recall(books: Books, order: Order, reason: str, context: Context) -> Order:
     moved = {number: count for number, count in units.items() if count}
     after = replace(order, lines=lines, status=OrderStatus.CANCELLED)
     return _put(books, context, order, after, kind, moved, reason)
+
+
+def _check_restockable(books: Books, order: Order) -> None:
+    """Raises LocationNotFound if what is out cannot come back to where it was taken."""
+    out = (line.location_id for line in order.lines if line.shipped > line.returned)
+    lookup.check_locations(books, out)
 
 
 def return_order(books: Books, command: ReturnOrder, context: Context) -> Order:
@@ -143,9 +149,6 @@ def return_order(books: Books, command: ReturnOrder, context: Context) -> Order:
 
 def _return_rest(books: Books, command: ChangeOrderStatus, context: Context) -> Order:
     order = lookup.order(books, command.order_id)
-    if order.status not in _DELIVERED:
-        lookup.check_version(command.expected_version, order.version)
-        raise _invalid(order, OrderStatus.RETURNED)
     rest = tuple(
         ReturnLine(line.line_number, line.shipped - line.returned, Disposition.RESTOCK)
         for line in order.lines

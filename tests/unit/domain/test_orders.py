@@ -191,12 +191,28 @@ class TestCancel:
         assert made.events[0].kind is OrderEventKind.CANCELLED
 
     def test_nothing_comes_back_to_a_place_that_is_closed(self) -> None:
-        made = with_order(S.SHIPPED)
-        made.sites["default"] = made.sites["default"]._replace(deleted=True)
         with pytest.raises(LocationNotFound):
-            cancel(made, recall=True)
+            cancel(with_closed_default(S.SHIPPED), recall=True)
         with pytest.raises(LocationNotFound):
             give_back(with_closed_default(S.DELIVERED), (1, 1, RESTOCK, ""))
+
+    @pytest.mark.parametrize("wanted", [S.CANCELLED, S.RETURNED])
+    @pytest.mark.parametrize("current", [S.SHIPPED, S.DELIVERED])
+    def test_the_closed_place_is_told_before_a_stale_version_and_that_before_the_state(
+        self, current: OrderStatus, wanted: OrderStatus
+    ) -> None:
+        with pytest.raises(LocationNotFound):
+            ask(with_closed_default(current), wanted, version=4)
+        with pytest.raises(VersionMismatch):
+            ask(with_order(current), wanted, version=4)
+
+    @pytest.mark.parametrize("current", [S.CANCELLED, S.RETURNED])
+    def test_a_closed_place_does_not_matter_once_everything_is_back(
+        self, current: OrderStatus
+    ) -> None:
+        for wanted in (S.CANCELLED, S.RETURNED):
+            with pytest.raises(InvalidTransition):
+                ask(with_closed_default(current), wanted)
 
 
 def with_closed_default(status: OrderStatus) -> Books:
