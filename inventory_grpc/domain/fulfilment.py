@@ -57,7 +57,7 @@ def ship(books: Books, command: ShipOrder, context: Context) -> Order:
     order = _order(books, command.order_id, command.expected_version)
     _check_allowed(order, OrderStatus.SHIPPED)
     units = _asked(order, command.lines)
-    _check_on_hand(books, order, units)
+    _check_on_hand(books, order, units, command.lines)
     for line in _lines_of(order, units):
         _post_line(books, context, order, line, MovementKind.SHIPPED, units[line.line_number])
     lines = tuple(
@@ -203,8 +203,12 @@ def _check_possible(order: Order, units: Units, possible: Units) -> None:
             raise QuantityExceeded(order.order_id, number, quantity, most)
 
 
-def _check_on_hand(books: Books, order: Order, units: Units) -> None:
-    """Shipping never takes more than is on hand, all lines at one place together."""
+def _check_on_hand(books: Books, order: Order, units: Units, asked: Sequence[LineQuantity]) -> None:
+    """Shipping never takes more than is on hand, all lines at one place together.
+
+    A shortage names the line of this request, or that of the order's if this one has none.
+    """
+    sent = {line.line_number: index for index, line in enumerate(asked)}
     wanted: dict[tuple[str, str], list[OrderLine]] = {}
     for line in _lines_of(order, units):
         wanted.setdefault((line.product_id, line.location_id), []).append(line)
@@ -213,7 +217,7 @@ def _check_on_hand(books: Books, order: Order, units: Units) -> None:
         level = books.level(_item(books, lines[0]), location_id)
         quantity = sum(units[line.line_number] for line in lines)
         if quantity > level.on_hand:
-            index = lines[0].requested_line
+            index = min(sent.get(line.line_number, line.requested_line) for line in lines)
             shortages.append(Shortage.at(index, quantity, level.on_hand, [level], location_id))
     if shortages:
         raise InsufficientStock(shortages)
