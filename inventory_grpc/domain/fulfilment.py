@@ -80,7 +80,7 @@ def cancel(books: Books, command: CancelOrder, context: Context) -> Order:
     if command.recall:
         return _recall(books, order, command.reason, context)
     if not any(line.open for line in order.lines):
-        raise _invalid(order, OrderStatus.CANCELLED)
+        raise _invalid(order, OrderStatus.CANCELLED, needs_recall=True)
     units = _asked(order, command.lines)
     lines = _give_back(books, context, order, units)
     after = replace(order, lines=lines, status=_status_after_cancel(order, lines))
@@ -169,8 +169,9 @@ def _check_allowed(order: Order, wanted: OrderStatus) -> None:
         raise _invalid(order, wanted)
 
 
-def _invalid(order: Order, wanted: OrderStatus) -> InvalidTransition:
-    return InvalidTransition(order.order_id, order.status, wanted, ALLOWED[order.status])
+def _invalid(order: Order, wanted: OrderStatus, *, needs_recall: bool = False) -> InvalidTransition:
+    allowed = ALLOWED[order.status]
+    return InvalidTransition(order.order_id, order.status, wanted, allowed, needs_recall)
 
 
 def _open_units(order: Order) -> dict[int, int]:

@@ -17,9 +17,16 @@ class InvalidTransition(DomainError):
     current: OrderStatus
     wanted: OrderStatus
     allowed: Sequence[OrderStatus]
+    needs_recall: bool = False
+    """It was allowed, had the caller asked for a recall."""
 
     @property
     def message(self) -> str:
+        if self.needs_recall:
+            return (
+                f"the order is {self.current.name} and nothing of it is open; "
+                "set recall to take back what was shipped"
+            )
         allowed = ", ".join(status.name for status in self.allowed) or "nothing"
         return f"the order is {self.current.name}; it may become {allowed}, not {self.wanted.name}"
 

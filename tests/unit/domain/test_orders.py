@@ -178,7 +178,7 @@ class TestCancel:
 
     def test_with_nothing_open_it_needs_a_recall(self) -> None:
         made = with_order(S.SHIPPED)
-        with pytest.raises(InvalidTransition):
+        with pytest.raises(InvalidTransition, match="set recall"):
             cancel(made)
         after = cancel(made, recall=True)
         assert (after.status, after.lines[0].returned) == (S.CANCELLED, 10)
