@@ -48,7 +48,9 @@ def set_stock(books: Books, command: SetStock, context: Context) -> StockChange:
     version_ok = command.expected_version in (None, level.version)
     on_hand_ok = command.expected_on_hand in (None, level.on_hand)
     if not (version_ok and on_hand_ok):
-        raise VersionMismatch(command.expected_version or 0, level.version, level.on_hand)
+        raise VersionMismatch(
+            command.expected_version or 0, level.version, level.on_hand, command.expected_on_hand
+        )
     movement = post(
         books, context, level, MovementKind.COUNTED,
         on_hand=command.on_hand - level.on_hand, is_fact=True, note=command.note,

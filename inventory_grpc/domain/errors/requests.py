@@ -100,17 +100,25 @@ class VersionMismatch(DomainError):
     expected_version: int
     current_version: int
     current_on_hand: int | None = None
+    expected_on_hand: int | None = None
+    """What was expected instead of a version."""
 
     @property
     def message(self) -> str:
+        if self.expected_on_hand is not None:
+            return (
+                f"{self.current_on_hand} are on hand, not {self.expected_on_hand}; "
+                "read again and decide anew"
+            )
         return f"the current version is {self.current_version}; read again and decide anew"
 
     @property
     def metadata(self) -> dict[str, str]:
-        facts = {
-            "expected_version": str(self.expected_version),
-            "current_version": str(self.current_version),
-        }
+        facts = {"current_version": str(self.current_version)}
+        if self.expected_on_hand is not None:
+            facts["expected_on_hand"] = str(self.expected_on_hand)
+        else:
+            facts["expected_version"] = str(self.expected_version)
         if self.current_on_hand is not None:
             facts["current_on_hand"] = str(self.current_on_hand)
         return facts
