@@ -21,9 +21,6 @@ from inventory_grpc.store.footprint import Footprint
 
 log = logging.getLogger(__name__)
 
-_WHOLE_MAX: Final = 64
-"""Of a longer queue a batch takes half: if it took all callers there are, the event loop would have
-nothing to do while they commit, and the database nothing while they are answered."""
 _HURRIED_LOCK_TIMEOUT_MS: Final = 50
 """While rows are known to be held, the main lane finds further ones quickly."""
 _SIDE_LOCK_TIMEOUT_MS: Final = 25
@@ -148,8 +145,7 @@ class Batcher:
         batch: list[Ticket] = []
         lines = 0
         now = time.monotonic()
-        most = max(_WHOLE_MAX, len(self._queue) // 2)
-        while self._queue and len(batch) < most:
+        while self._queue:
             ticket = self._queue[0]
             if batch and lines + ticket.weight > self._settings.lines_max:
                 break
