@@ -16,10 +16,10 @@ from inventory_grpc.engine.request import (
     RowRefused,
 )
 from inventory_grpc.settings import Settings
-from inventory_grpc.store import locks, prefetch, writes
+from inventory_grpc.store import book_reads, locks, writes
 from inventory_grpc.store.link import Link, LinkSettings
 
-STATEMENTS: Final = tuple(chain(locks.ALL, prefetch.ALL, writes.ALL))
+STATEMENTS: Final = tuple(chain(locks.ALL, book_reads.ALL, writes.ALL))
 """Everything the write path ever sends."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import connection
 
 from inventory_grpc.services.mutations import STATEMENTS
-from inventory_grpc.store import locks, prefetch
+from inventory_grpc.store import book_reads, locks
 from inventory_grpc.store.link import LinkSettings, connect
 from inventory_grpc.store.statements import Statement, array, text_array
 from tests.conftest import Database
@@ -49,7 +49,7 @@ ONE = {
     "callers": text_array(["anonymous"]),
     "request_ids": array(["c4ca4238-a0b9-2382-0dcc-509a6f75849b"]),
 }
-READING = [*locks.ALL, *prefetch.ALL]
+READING = [*locks.ALL, *book_reads.ALL]
 
 
 @pytest.fixture(params=["empty", "full"])
