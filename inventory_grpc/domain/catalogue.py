@@ -166,7 +166,10 @@ def _shown(books: Books, product: Product) -> Product:
 
 
 def _stock(books: Books, product_id: str) -> ProductStock:
-    levels: list[StockLevel] = list(books.levels[product_id].values())
+    """Without deleted locations: they are empty, but may still have a safety stock."""
+    levels: list[StockLevel] = [
+        level for name, level in books.levels[product_id].items() if books.site(name)
+    ]
     return ProductStock(
         sum(level.on_hand for level in levels),
         sum(level.allocated for level in levels),

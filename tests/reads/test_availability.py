@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from inventory_grpc.domain.errors import InvalidFields, LocationNotFound
-from inventory_grpc.v1 import common_pb2, stock_pb2
+from inventory_grpc.v1 import common_pb2, products_pb2, stock_pb2
 from tests.conftest import Database
 from tests.reads.shop import CALL, Handlers, Shop
 
@@ -46,6 +46,21 @@ def test_only_the_locations_asked_for_count(shop: Shop, handlers: Handlers) -> N
     answer = ask(handlers, "MUG", places=("paris", "aachen", "default"))
     assert [each.location_id for each in answer.availabilities[0].levels] == ["aachen", "paris"]
     assert answer.availabilities[0].on_hand == 5
+
+
+@pytest.mark.parametrize("places", [(), ("default", "closed")])
+def test_the_safety_stock_of_a_deleted_location_keeps_nothing_back(
+    shop: Shop, handlers: Handlers, places: tuple[str, ...]
+) -> None:
+    mug = shop.product("MUG")
+    shop.level(mug, on_hand=5)
+    shop.level(mug, shop.location("closed", deleted=True), safety_stock=9, low_stock_threshold=1)
+    [mugs] = ask(handlers, "MUG", places=places).availabilities
+    assert (mugs.available, [each.location_id for each in mugs.levels]) == (5, ["default"])
+    request = products_pb2.GetProductRequest(product=common_pb2.ProductKey(sku="MUG"))
+    assert handlers.GetProduct(request, CALL).product.stock.available == 5
+    low = products_pb2.ListProductsRequest(filter=products_pb2.ProductFilter(low_stock=True))
+    assert not handlers.ListProducts(low, CALL).products
 
 
 def test_all_unknown_locations_are_named(shop: Shop, handlers: Handlers) -> None:

@@ -27,7 +27,7 @@ from inventory_grpc.domain.reads import ProductOrder, ProductQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, money
+from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, at_live_location, money
 from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, MONEY, UNPRICED, products, stock_levels
 
@@ -69,7 +69,7 @@ def _with_stock(chosen: Subquery) -> Select[Any]:
                 for index, each in enumerate(sums)
             )
         )
-        .where(_level.product_id == chosen.c.product_id)
+        .where(_level.product_id == chosen.c.product_id, at_live_location(_level.location_id))
         .lateral("stock")
     )
     columns = (chosen.c[column.key] for column in _COLUMNS)
@@ -191,7 +191,11 @@ def _conditions(query: ProductQuery) -> list[ColumnElement[bool]]:
     if query.in_stock is not None:
         conditions.append(_somewhere(_available > 0, wanted=query.in_stock))
     if query.low_stock is not None:
-        low = [_available <= _level.low_stock_threshold, _level.version > 0]
+        low = [
+            _available <= _level.low_stock_threshold,
+            _level.version > 0,
+            at_live_location(_level.location_id),
+        ]
         conditions.append(_somewhere(*low, wanted=query.low_stock))
     return conditions
 
@@ -223,9 +227,11 @@ def _priced(least: Money | None, most: Money | None) -> Iterable[ColumnElement[b
 
 
 def _somewhere(*conditions: ColumnElement[bool], wanted: bool) -> ColumnElement[bool]:
+    """The OFFSET keeps the planner from joining all levels there are."""
     there = (
         select(literal(1))
         .where(_level.product_id == products.c.product_id, *conditions)
+        .offset(ZERO)
         .correlate(products)
         .exists()
     )

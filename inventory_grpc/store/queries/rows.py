@@ -69,6 +69,16 @@ def made_between(
     return conditions
 
 
+def at_live_location(location_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """For sums over levels: a deleted location is empty, but what it kept back as safety stock
+    would be missing elsewhere.
+
+    A value rather than EXISTS, which the planner takes for a join with all locations there are.
+    """
+    deleted = select(locations.c.delete_time).where(locations.c.location_id == location_id)
+    return deleted.correlate_except(locations).scalar_subquery().is_(None)
+
+
 def count(conn: Connection, source: FromClause, conditions: Collection[ColumnElement[bool]]) -> int:
     """Rows that meet all conditions; costs as much as there are."""
     total: int = conn.execute(

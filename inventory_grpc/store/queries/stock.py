@@ -24,7 +24,7 @@ from inventory_grpc.domain.reads import Availability, StockLevelQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO
+from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, at_live_location
 from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, locations, products, stock_levels
 
@@ -138,6 +138,7 @@ def _availability() -> Select[Any]:
         .where(
             _level.product_id == known.c.product_id,
             _stocked,
+            at_live_location(_level.location_id),
             or_(func.cardinality(places) == ZERO, _level.location_id == places.any_()),
         )
         .order_by(_level.location_id)

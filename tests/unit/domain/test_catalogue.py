@@ -109,6 +109,14 @@ class TestCreateProduct:
 
 
 class TestUpdateProduct:
+    def test_the_safety_stock_of_a_closed_place_keeps_nothing_back(self) -> None:
+        made = books("near", "far")
+        level(made, "A", "near", on_hand=5, safety_stock=1)
+        level(made, "A", "far", safety_stock=3)
+        assert update(made, "A", "A", "name").stock.available == 1
+        made.sites["far"] = made.sites["far"]._replace(deleted=True)
+        assert update(made, "A", "A", "name").stock.available == 4
+
     def test_only_the_named_fields_change(self) -> None:
         made = books()
         product(made, "A", price=eur("9"))
