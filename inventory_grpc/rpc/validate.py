@@ -61,6 +61,7 @@ _MONEY_UNITS_MAX = 999_999_999_999
 _NANOS_STEP = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What google.protobuf.Timestamp allows: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z.
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _SECONDS_MIN, _SECONDS_MAX = -62_135_596_800, 253_402_300_799
 
 E = TypeVar("E")
@@ -249,14 +250,15 @@ def page_size(value: int, found: Violations, at: str, name: str) -> int:
 
 
 def timestamp(value: Timestamp, found: Violations, at: str, name: str) -> datetime:
-    """A moment, cut to microseconds."""
+    """A bound, rounded up to microseconds, so that what is stored compares as with the moment."""
     if not _SECONDS_MIN <= value.seconds <= _SECONDS_MAX:
         found.add(f"{at}{name}.seconds", "must be between the years 0001 and 9999")
         return _EPOCH
     if not 0 <= value.nanos <= 999_999_999:
         found.add(f"{at}{name}.nanos", "must be 0 .. 999,999,999")
         return _EPOCH
-    return _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1000)
+    second = _EPOCH + timedelta(seconds=value.seconds)
+    return second + min(timedelta(microseconds=-(-value.nanos // 1000)), _LATEST - second)
 
 
 def enum(value: int, known: Mapping[int, E], found: Violations, at: str, name: str) -> E:

@@ -179,9 +179,19 @@ def test_a_page_has_50_rows_by_default_and_1000_at_most() -> None:
     assert _violated(lambda found: validate.page_size(-1, found, "", "page_size")) == ["page_size"]
 
 
-def test_a_moment_is_cut_to_microseconds() -> None:
-    moment = Timestamp(seconds=1, nanos=1_999)
-    expected = datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("nanos", "microseconds"), [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (999_999_000, 999_999)]
+)
+def test_a_bound_between_two_microseconds_is_the_later_one(nanos: int, microseconds: int) -> None:
+    """What happened in the earlier one happened before the bound."""
+    moment = Timestamp(seconds=1, nanos=nanos)
+    expected = datetime(1970, 1, 1, 0, 0, 1, microseconds, tzinfo=UTC)
+    assert validate.timestamp(moment, Violations(), "", "start_time") == expected
+
+
+def test_a_bound_just_before_a_second_is_that_second() -> None:
+    moment = Timestamp(seconds=1, nanos=999_999_001)
+    expected = datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
     assert validate.timestamp(moment, Violations(), "", "start_time") == expected
 
 
