@@ -5,7 +5,12 @@ from datetime import timedelta
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from inventory_grpc.domain.errors import InvalidFields, LocationNotFound, ProductNotFound
+from inventory_grpc.domain.errors import (
+    InvalidFields,
+    LocationNotFound,
+    OrderNotFound,
+    ProductNotFound,
+)
 from inventory_grpc.v1 import common_pb2, locations_pb2, stock_pb2
 from inventory_grpc.v1.stock_pb2 import StockLevelFilter, StockMovementFilter
 from tests.reads.shop import CALL, START, Handlers, Shop
@@ -91,6 +96,8 @@ def test_locations_come_by_id_and_deleted_ones_on_demand(shop: Shop, handlers: H
 
 def test_the_ledger_comes_newest_first(shop: Shop, handlers: Handlers) -> None:
     mug, cup = shop.product("MUG"), shop.product("CUP")
+    shop.location("berlin")
+    shop.location("empty", deleted=True)
     order_id = shop.order(mug)
     one = shop.movement(mug, 1)
     two = shop.movement(cup, 1, location_id="berlin", kind=2)
@@ -109,12 +116,23 @@ def test_the_ledger_comes_newest_first(shop: Shop, handlers: Handlers) -> None:
         (StockMovementFilter(order_id=order_id.upper()), [five, three]),
         (StockMovementFilter(order_id=order_id, product=MUG), [three]),
         (StockMovementFilter(request_id=REQUEST), [four]),
-        (StockMovementFilter(location_id="rome"), []),
+        (StockMovementFilter(location_id="empty"), []),
     ):
         assert movements(handlers, wanted) == expected
         assert movements(handlers, wanted, page_size=9) == expected
         request = stock_pb2.ListStockMovementsRequest(include_total=True, filter=wanted)
         assert handlers.ListStockMovements(request, CALL).total_size == len(expected)
+
+
+def test_unknown_names_in_a_movement_filter_are_refused(shop: Shop, handlers: Handlers) -> None:
+    shop.product("MUG")
+    with pytest.raises(ProductNotFound):
+        movements(handlers, StockMovementFilter(product=common_pb2.ProductKey(sku="NOPE")))
+    with pytest.raises(LocationNotFound):
+        movements(handlers, StockMovementFilter(product=MUG, location_id="rome"))
+    with pytest.raises(OrderNotFound):
+        movements(handlers, StockMovementFilter(product=MUG, order_id=REQUEST))
+    assert movements(handlers, StockMovementFilter(request_id=REQUEST)) == []
 
 
 def test_a_movement_shows_all_it_recorded(shop: Shop, handlers: Handlers) -> None:
