@@ -6,13 +6,11 @@ cut, and ErrorInfo metadata (``violations_total``, ``shortages_total``, ``missin
 ``truncated``) says so.
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import grpc
-import uuid_utils
 from google.protobuf.message import Message
 from google.rpc import (  # type: ignore[import-untyped]
     error_details_pb2,
@@ -21,8 +19,6 @@ from google.rpc import (  # type: ignore[import-untyped]
 
 from inventory_grpc.domain import errors
 from inventory_grpc.v1 import errors_pb2
-
-_log = logging.getLogger(__name__)
 
 DOMAIN = "inventory.v1"
 STATUS_BYTES_MAX = 4096 - 128
@@ -71,33 +67,6 @@ CODE_OF_NUMBER: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in
 _Item = TypeVar("_Item", bound=Message)
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-
-
-class Incident(errors.DomainError):
-    """A bug: the caller learns an incident id, the log has everything under the same id."""
-
-    reason = "INTERNAL"
-
-    def __init__(self, incident: str) -> None:
-        super().__init__(incident)
-        self.incident = incident
-
-    @property
-    def message(self) -> str:
-        """Opaque on purpose."""
-        return f"internal error, incident {self.incident}; its outcome is unknown"
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The incident id."""
-        return {"incident": self.incident}
-
-
-def incident_of(method: str, bug: Exception) -> Incident:
-    """What the caller of ``method`` is told of a bug; the log gets everything."""
-    incident = str(uuid_utils.uuid7())
-    _log.error("bug in %s, incident %s", method, incident, exc_info=bug)
-    return Incident(incident)
 
 
 def code_of(error: errors.DomainError) -> grpc.StatusCode:

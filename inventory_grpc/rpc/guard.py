@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from inventory_grpc.domain.errors import DomainError, MalformedRequest
 from inventory_grpc.rpc import reply
-from inventory_grpc.rpc.errors import incident_of
+from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context, DeadlineOver
 
 Reply = Message | bytes

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from inventory_grpc.domain.errors import DomainError, InvalidFields, Violation
 from inventory_grpc.engine.request import Answer, Request, RowRefused
 from inventory_grpc.rpc import errors, reply, validate
+from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.rpc.writes.submit import M, Message, Mutation
@@ -208,7 +209,7 @@ def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
             refusal = (
                 outcome
                 if isinstance(outcome, DomainError)
-                else errors.incident_of(batch.row.method, outcome)
+                else incident_of(batch.row.method, outcome)
             )
             _, status = errors.encode_refusal(refusal)
             result.error.CopyFrom(errors.row_error_of(status, error_bytes_max))

@@ -21,13 +21,13 @@ from inventory_grpc.domain.errors import (
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.rpc.errors import (
     CODES,
-    Incident,
     at_row,
     encode_refusal,
     pushback_ms,
     row_error_of,
     status_of,
 )
+from inventory_grpc.rpc.incident import Incident
 from inventory_grpc.v1 import errors_pb2
 
 PRODUCT_ID = "01920000-0000-7000-8000-000000000001"
