@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Numeric,
     Select,
     Subquery,
+    and_,
     bindparam,
     cast,
     collate,
@@ -227,15 +229,15 @@ def _priced(least: Money | None, most: Money | None) -> Iterable[ColumnElement[b
 
 
 def _somewhere(*conditions: ColumnElement[bool], wanted: bool) -> ColumnElement[bool]:
-    """The OFFSET keeps the planner from joining all levels there are."""
+    """A value per product rather than EXISTS, which the planner takes for a join with all levels
+    there are."""
     there = (
-        select(literal(1))
-        .where(_level.product_id == products.c.product_id, *conditions)
-        .offset(ZERO)
+        select(func.bool_or(and_(*conditions), type_=Boolean))
+        .where(_level.product_id == products.c.product_id)
         .correlate(products)
-        .exists()
+        .scalar_subquery()
     )
-    return there if wanted else ~there
+    return there.is_(true()) if wanted else there.is_not(true())
 
 
 def _product(row: Row) -> Product:
