@@ -38,9 +38,15 @@ class _BatchModeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_BatchMode.Va
     BATCH_MODE_UNSPECIFIED: _BatchMode.ValueType  # 0
     """ATOMIC."""
     BATCH_MODE_ATOMIC: _BatchMode.ValueType  # 1
-    """All rows or none: the batch fails with the status of its first failing row."""
+    """All rows or none: the batch fails with the status of its first failing row, or with
+    ANSWER_TOO_LARGE, nothing done, if its answer would exceed the 4 MiB that clients receive by
+    default.
+    """
     BATCH_MODE_INDEPENDENT: _BatchMode.ValueType  # 2
-    """Each row for itself: a refused row harms no other."""
+    """Each row for itself: a refused row harms no other. The answer may exceed the 4 MiB that clients
+    receive by default: raise grpc.max_receive_message_length, or send fewer rows. What could not
+    be received was done; sent again with the same request_ids, it is told again.
+    """
 
 class BatchMode(_BatchMode, metaclass=_BatchModeEnumTypeWrapper):
     """How the rows of a batch stand to one another."""
@@ -48,9 +54,15 @@ class BatchMode(_BatchMode, metaclass=_BatchModeEnumTypeWrapper):
 BATCH_MODE_UNSPECIFIED: BatchMode.ValueType  # 0
 """ATOMIC."""
 BATCH_MODE_ATOMIC: BatchMode.ValueType  # 1
-"""All rows or none: the batch fails with the status of its first failing row."""
+"""All rows or none: the batch fails with the status of its first failing row, or with
+ANSWER_TOO_LARGE, nothing done, if its answer would exceed the 4 MiB that clients receive by
+default.
+"""
 BATCH_MODE_INDEPENDENT: BatchMode.ValueType  # 2
-"""Each row for itself: a refused row harms no other."""
+"""Each row for itself: a refused row harms no other. The answer may exceed the 4 MiB that clients
+receive by default: raise grpc.max_receive_message_length, or send fewer rows. What could not
+be received was done; sent again with the same request_ids, it is told again.
+"""
 
 class _AllocationStrategy:
     ValueType = typing.NewType("ValueType", builtins.int)

@@ -57,7 +57,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     Sample metadata: {"request_id": "0192...", "row": "3"} (row only in an ATOMIC batch).
     """
     ERROR_REASON_ANSWER_TOO_LARGE: _ErrorReason.ValueType  # 5
-    """INVALID_ARGUMENT, BatchGet*: the answer would exceed 3 MiB. Ask for fewer.
+    """INVALID_ARGUMENT, BatchGet*: the answer would exceed 3 MiB. ATOMIC batches: it would exceed 4
+    MiB; nothing was done. Ask for fewer.
     Sample metadata: {"bytes": "4190000", "bytes_max": "3145728"}.
     """
     ERROR_REASON_PRODUCT_NOT_FOUND: _ErrorReason.ValueType  # 6
@@ -69,11 +70,12 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     Sample metadata: {"missing": "berlin,paris"}.
     """
     ERROR_REASON_ORDER_NOT_FOUND: _ErrorReason.ValueType  # 8
-    """NOT_FOUND, OrderService. Detail: google.rpc.ResourceInfo.
+    """NOT_FOUND, OrderService, ListStockMovements. Detail: google.rpc.ResourceInfo.
     Sample metadata: {"missing": "0192..."}.
     """
     ERROR_REASON_SKU_TAKEN: _ErrorReason.ValueType  # 9
     """ALREADY_EXISTS, CreateProduct, UpdateProduct, UndeleteProduct: a live product has the SKU.
+    product_id is empty while that product is only about to be made, by the same batch for example.
     Detail: google.rpc.ResourceInfo. Sample metadata: {"sku": "MUG-1", "product_id": "0192..."}.
     """
     ERROR_REASON_LOCATION_TAKEN: _ErrorReason.ValueType  # 10
@@ -125,7 +127,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_VERSION_MISMATCH: _ErrorReason.ValueType  # 20
     """ABORTED, every mutation with expected_version, and SetStock's preconditions: read again and
     decide anew. Sample metadata: {"expected_version": "3", "current_version": "5"}; for SetStock
-    also "current_on_hand".
+    also "current_on_hand", and "expected_on_hand" instead if that was the precondition.
     """
     ERROR_REASON_CONTENTION: _ErrorReason.ValueType  # 21
     """ABORTED, every mutation: the transaction was re-run as often as allowed and met a conflict
@@ -174,7 +176,8 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 4
 Sample metadata: {"request_id": "0192...", "row": "3"} (row only in an ATOMIC batch).
 """
 ERROR_REASON_ANSWER_TOO_LARGE: ErrorReason.ValueType  # 5
-"""INVALID_ARGUMENT, BatchGet*: the answer would exceed 3 MiB. Ask for fewer.
+"""INVALID_ARGUMENT, BatchGet*: the answer would exceed 3 MiB. ATOMIC batches: it would exceed 4
+MiB; nothing was done. Ask for fewer.
 Sample metadata: {"bytes": "4190000", "bytes_max": "3145728"}.
 """
 ERROR_REASON_PRODUCT_NOT_FOUND: ErrorReason.ValueType  # 6
@@ -186,11 +189,12 @@ ERROR_REASON_LOCATION_NOT_FOUND: ErrorReason.ValueType  # 7
 Sample metadata: {"missing": "berlin,paris"}.
 """
 ERROR_REASON_ORDER_NOT_FOUND: ErrorReason.ValueType  # 8
-"""NOT_FOUND, OrderService. Detail: google.rpc.ResourceInfo.
+"""NOT_FOUND, OrderService, ListStockMovements. Detail: google.rpc.ResourceInfo.
 Sample metadata: {"missing": "0192..."}.
 """
 ERROR_REASON_SKU_TAKEN: ErrorReason.ValueType  # 9
 """ALREADY_EXISTS, CreateProduct, UpdateProduct, UndeleteProduct: a live product has the SKU.
+product_id is empty while that product is only about to be made, by the same batch for example.
 Detail: google.rpc.ResourceInfo. Sample metadata: {"sku": "MUG-1", "product_id": "0192..."}.
 """
 ERROR_REASON_LOCATION_TAKEN: ErrorReason.ValueType  # 10
@@ -242,7 +246,7 @@ Sample metadata: {"product_id": "0192...", "location_id": "default", "counter": 
 ERROR_REASON_VERSION_MISMATCH: ErrorReason.ValueType  # 20
 """ABORTED, every mutation with expected_version, and SetStock's preconditions: read again and
 decide anew. Sample metadata: {"expected_version": "3", "current_version": "5"}; for SetStock
-also "current_on_hand".
+also "current_on_hand", and "expected_on_hand" instead if that was the precondition.
 """
 ERROR_REASON_CONTENTION: ErrorReason.ValueType  # 21
 """ABORTED, every mutation: the transaction was re-run as often as allowed and met a conflict
@@ -318,7 +322,9 @@ class StockShortage(message.Message):
     HELD_FIELD_NUMBER: builtins.int
     SAFETY_STOCK_FIELD_NUMBER: builtins.int
     line_index: builtins.int
-    """Index of the first request line of this demand, from 0."""
+    """Index of the first request line of this demand, from 0; where the request has no lines, that of
+    the request that placed the order.
+    """
     product_id: builtins.str
     """The product's id."""
     sku: builtins.str

@@ -255,7 +255,7 @@ class OrderLine(message.Message):
     product_id: builtins.str
     """The product's id."""
     sku: builtins.str
-    """The product's SKU."""
+    """The product's SKU as it is now, in reads; in a stored answer, as it was then."""
     location_id: builtins.str
     """Where the units are taken."""
     quantity: builtins.int
@@ -393,7 +393,9 @@ class BatchCreateOrdersRequest(message.Message):
     """Same checks, same answer, nothing kept."""
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateOrderRequest]:
-        """1-1,000 rows with at most 10,000 lines in all."""
+        """1-1,000 rows with at most 10,000 lines in all. A row without a request_id gets one that is not
+        told, so it cannot be retried safely.
+        """
 
     def __init__(
         self,
@@ -745,7 +747,9 @@ class BatchUpdateOrderStatusRequest(message.Message):
     """Same checks, same answer, nothing kept."""
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[UpdateOrderStatusRequest]:
-        """1-1,000 rows."""
+        """1-1,000 rows. A row without a request_id gets one that is not told, so it cannot be retried
+        safely.
+        """
 
     def __init__(
         self,
@@ -971,7 +975,7 @@ class ReturnLine(message.Message):
     disposition: ReturnDisposition.ValueType
     """What becomes of them. Required."""
     location_id: builtins.str
-    """Where they are restocked; empty = where they were taken."""
+    """Where they are restocked; empty = where they were taken. It must exist, for DISCARD too."""
     def __init__(
         self,
         *,

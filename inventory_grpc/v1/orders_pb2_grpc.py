@@ -109,7 +109,7 @@ class OrderServiceServicer:
 
     def BatchCreateOrders(self, request, context):
         """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
-        row or for the whole batch.
+        row or for the whole batch; ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,15 +140,17 @@ class OrderServiceServicer:
         """Moves an order to another state. SHIPPED ships everything open, RETURNED returns and restocks
         everything left, CANCELLED cancels with recall. The table of allowed transitions is with
         OrderStatus.
-        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-        INVALID_TRANSITION, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (units would come
+        back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION, INSUFFICIENT_STOCK,
+        QUANTITY_LIMIT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchUpdateOrderStatus(self, request, context):
-        """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch.
+        """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,8 +168,9 @@ class OrderServiceServicer:
     def CancelOrder(self, request, context):
         """Cancels open units: nothing shipped -> CANCELLED, else the order becomes SHIPPED with its
         cancelled quantities. With nothing open it is refused unless `recall`.
-        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-        INVALID_TRANSITION, QUANTITY_EXCEEDED, QUANTITY_LIMIT.
+        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (recalled units
+        would come back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION,
+        QUANTITY_EXCEEDED, QUANTITY_LIMIT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class OrderServiceStub:
     """
     BatchCreateOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchCreateOrdersRequest, _orders_pb2.BatchCreateOrdersResponse]
     """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
-    row or for the whole batch.
+    row or for the whole batch; ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """Reads one order. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
@@ -54,11 +54,14 @@ class OrderServiceStub:
     """Moves an order to another state. SHIPPED ships everything open, RETURNED returns and restocks
     everything left, CANCELLED cancels with recall. The table of allowed transitions is with
     OrderStatus.
-    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-    INVALID_TRANSITION, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (units would come
+    back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION, INSUFFICIENT_STOCK,
+    QUANTITY_LIMIT.
     """
     BatchUpdateOrderStatus: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchUpdateOrderStatusRequest, _orders_pb2.BatchUpdateOrderStatusResponse]
-    """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch."""
+    """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     ShipOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ShipOrderRequest, _orders_pb2.ShipOrderResponse]
     """Ships open units. Shipping never takes more than is on hand.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
@@ -67,8 +70,9 @@ class OrderServiceStub:
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """Cancels open units: nothing shipped -> CANCELLED, else the order becomes SHIPPED with its
     cancelled quantities. With nothing open it is refused unless `recall`.
-    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-    INVALID_TRANSITION, QUANTITY_EXCEEDED, QUANTITY_LIMIT.
+    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (recalled units
+    would come back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION,
+    QUANTITY_EXCEEDED, QUANTITY_LIMIT.
     """
     ReturnOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ReturnOrderRequest, _orders_pb2.ReturnOrderResponse]
     """Takes units back from the customer, from DELIVERED or PARTIALLY_RETURNED.
@@ -94,7 +98,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """
     BatchCreateOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchCreateOrdersRequest, _orders_pb2.BatchCreateOrdersResponse]  # type: ignore[assignment]
     """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
-    row or for the whole batch.
+    row or for the whole batch; ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reads one order. Errors: INVALID_FIELD, ORDER_NOT_FOUND."""
@@ -106,11 +110,14 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Moves an order to another state. SHIPPED ships everything open, RETURNED returns and restocks
     everything left, CANCELLED cancels with recall. The table of allowed transitions is with
     OrderStatus.
-    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-    INVALID_TRANSITION, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (units would come
+    back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION, INSUFFICIENT_STOCK,
+    QUANTITY_LIMIT.
     """
     BatchUpdateOrderStatus: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchUpdateOrderStatusRequest, _orders_pb2.BatchUpdateOrderStatusResponse]  # type: ignore[assignment]
-    """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch."""
+    """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     ShipOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ShipOrderRequest, _orders_pb2.ShipOrderResponse]  # type: ignore[assignment]
     """Ships open units. Shipping never takes more than is on hand.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
@@ -119,8 +126,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels open units: nothing shipped -> CANCELLED, else the order becomes SHIPPED with its
     cancelled quantities. With nothing open it is refused unless `recall`.
-    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-    INVALID_TRANSITION, QUANTITY_EXCEEDED, QUANTITY_LIMIT.
+    Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (recalled units
+    would come back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION,
+    QUANTITY_EXCEEDED, QUANTITY_LIMIT.
     """
     ReturnOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ReturnOrderRequest, _orders_pb2.ReturnOrderResponse]  # type: ignore[assignment]
     """Takes units back from the customer, from DELIVERED or PARTIALLY_RETURNED.
@@ -155,7 +163,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchCreateOrdersResponse, _abc.Awaitable[_orders_pb2.BatchCreateOrdersResponse]]:
         """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
-        row or for the whole batch.
+        row or for the whole batch; ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
         """
 
     @_abc_1.abstractmethod
@@ -191,8 +199,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """Moves an order to another state. SHIPPED ships everything open, RETURNED returns and restocks
         everything left, CANCELLED cancels with recall. The table of allowed transitions is with
         OrderStatus.
-        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-        INVALID_TRANSITION, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (units would come
+        back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION, INSUFFICIENT_STOCK,
+        QUANTITY_LIMIT.
         """
 
     @_abc_1.abstractmethod
@@ -201,7 +210,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.BatchUpdateOrderStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchUpdateOrderStatusResponse, _abc.Awaitable[_orders_pb2.BatchUpdateOrderStatusResponse]]:
-        """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch."""
+        """Up to 1,000 status changes. Errors: those of UpdateOrderStatus, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+        """
 
     @_abc_1.abstractmethod
     def ShipOrder(
@@ -222,8 +233,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_orders_pb2.CancelOrderResponse, _abc.Awaitable[_orders_pb2.CancelOrderResponse]]:
         """Cancels open units: nothing shipped -> CANCELLED, else the order becomes SHIPPED with its
         cancelled quantities. With nothing open it is refused unless `recall`.
-        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, VERSION_MISMATCH,
-        INVALID_TRANSITION, QUANTITY_EXCEEDED, QUANTITY_LIMIT.
+        Errors: INVALID_FIELD, REQUEST_ID_REUSED, ORDER_NOT_FOUND, LOCATION_NOT_FOUND (recalled units
+        would come back to a deleted location), VERSION_MISMATCH, INVALID_TRANSITION,
+        QUANTITY_EXCEEDED, QUANTITY_LIMIT.
         """
 
     @_abc_1.abstractmethod

@@ -111,7 +111,7 @@ class Product(message.Message):
 
     @builtins.property
     def stock(self) -> ProductStock:
-        """Output only: sums over all locations."""
+        """Output only: sums over all locations that are not deleted."""
 
     @builtins.property
     def create_time(self) -> timestamp_pb2.Timestamp:
@@ -277,7 +277,9 @@ class BatchCreateProductsRequest(message.Message):
     """Same checks, same answer, nothing kept."""
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[CreateProductRequest]:
-        """1-1,000 rows; at most 10,000 initial_stock entries in all."""
+        """1-1,000 rows; at most 10,000 initial_stock entries in all. A row without a request_id gets one
+        that is not told, so it cannot be retried safely.
+        """
 
     def __init__(
         self,

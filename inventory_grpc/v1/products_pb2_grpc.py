@@ -90,7 +90,8 @@ class ProductServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateProducts(self, request, context):
-        """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch.
+        """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

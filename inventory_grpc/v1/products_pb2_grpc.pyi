@@ -38,7 +38,9 @@ class ProductServiceStub:
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, LOCATION_NOT_FOUND, SKU_TAKEN, QUANTITY_LIMIT.
     """
     BatchCreateProducts: _grpc.UnaryUnaryMultiCallable[_products_pb2.BatchCreateProductsRequest, _products_pb2.BatchCreateProductsResponse]
-    """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch."""
+    """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     GetProduct: _grpc.UnaryUnaryMultiCallable[_products_pb2.GetProductRequest, _products_pb2.GetProductResponse]
     """Reads one product. A deleted one is found by id only and shows its delete_time.
     Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
@@ -73,7 +75,9 @@ class ProductServiceAsyncStub(ProductServiceStub):
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, LOCATION_NOT_FOUND, SKU_TAKEN, QUANTITY_LIMIT.
     """
     BatchCreateProducts: _aio.UnaryUnaryMultiCallable[_products_pb2.BatchCreateProductsRequest, _products_pb2.BatchCreateProductsResponse]  # type: ignore[assignment]
-    """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch."""
+    """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     GetProduct: _aio.UnaryUnaryMultiCallable[_products_pb2.GetProductRequest, _products_pb2.GetProductResponse]  # type: ignore[assignment]
     """Reads one product. A deleted one is found by id only and shows its delete_time.
     Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
@@ -117,7 +121,9 @@ class ProductServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _products_pb2.BatchCreateProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_products_pb2.BatchCreateProductsResponse, _abc.Awaitable[_products_pb2.BatchCreateProductsResponse]]:
-        """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch."""
+        """Creates up to 1,000 products. Errors: those of CreateProduct, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+        """
 
     @_abc_1.abstractmethod
     def GetProduct(

@@ -391,7 +391,9 @@ class BatchAdjustStockRequest(message.Message):
     """Same checks, same answer, nothing kept."""
     @builtins.property
     def requests(self) -> containers.RepeatedCompositeFieldContainer[AdjustStockRequest]:
-        """1-1,000 rows."""
+        """1-1,000 rows. A row without a request_id gets one that is not told, so it cannot be retried
+        safely.
+        """
 
     def __init__(
         self,
@@ -904,7 +906,7 @@ class BatchGetAvailabilityRequest(message.Message):
 
     @builtins.property
     def location_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """At most 100 locations to sum over; empty = all."""
+        """At most 100 locations to sum over; empty = all. Deleted ones count for nothing."""
 
     def __init__(
         self,

@@ -98,7 +98,8 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchAdjustStock(self, request, context):
-        """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch.
+        """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +160,7 @@ class StockServiceServicer:
 
     def ListStockMovements(self, request, context):
         """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND.
+        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,9 @@ class StockServiceStub:
     VERSION_MISMATCH, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
     """
     BatchAdjustStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.BatchAdjustStockRequest, _stock_pb2.BatchAdjustStockResponse]
-    """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch."""
+    """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     SetStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.SetStockRequest, _stock_pb2.SetStockResponse]
     """Records a count: on hand is what was counted. A count is a fact: below what is promised,
     shortfall rises.
@@ -73,7 +75,7 @@ class StockServiceStub:
     """
     ListStockMovements: _grpc.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]
     """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND.
+    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -89,7 +91,9 @@ class StockServiceAsyncStub(StockServiceStub):
     VERSION_MISMATCH, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
     """
     BatchAdjustStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.BatchAdjustStockRequest, _stock_pb2.BatchAdjustStockResponse]  # type: ignore[assignment]
-    """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch."""
+    """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch;
+    ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+    """
     SetStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.SetStockRequest, _stock_pb2.SetStockResponse]  # type: ignore[assignment]
     """Records a count: on hand is what was counted. A count is a fact: below what is promised,
     shortfall rises.
@@ -121,7 +125,7 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     ListStockMovements: _aio.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]  # type: ignore[assignment]
     """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND.
+    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
     """
 
 class StockServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -146,7 +150,9 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_pb2.BatchAdjustStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.BatchAdjustStockResponse, _abc.Awaitable[_stock_pb2.BatchAdjustStockResponse]]:
-        """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch."""
+        """Up to 1,000 adjustments. Errors: those of AdjustStock, per row or for the whole batch;
+        ANSWER_TOO_LARGE. See BatchMode for how much a client must receive.
+        """
 
     @_abc_1.abstractmethod
     def SetStock(
@@ -220,7 +226,7 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.ListStockMovementsResponse, _abc.Awaitable[_stock_pb2.ListStockMovementsResponse]]:
         """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND.
+        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
         """
 
 def add_StockServiceServicer_to_server(servicer: StockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
