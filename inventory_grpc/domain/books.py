@@ -81,6 +81,8 @@ class Books:
         self.versions_read: dict[object, int] = {}
         """Version of every changed row as it was read; 0 for a row this transaction makes."""
         self.new_levels: dict[LevelKey, None] = {}
+        self.unsettled: set[str] = set()
+        """Products made since ``settle``: whether they will exist is not known yet."""
         self._journal: list[tuple[Any, Any, Any]] = []
 
     # -- what was read -------------------------------------------------------------------------
@@ -101,6 +103,10 @@ class Books:
     def mark(self) -> int:
         """A point to roll back to."""
         return len(self._journal)
+
+    def settle(self) -> None:
+        """What has been decided so far stands or falls with the whole transaction alone."""
+        self.unsettled.clear()
 
     def rollback(self, mark: int) -> None:
         """Undo everything since ``mark``."""
@@ -147,6 +153,8 @@ class Books:
     def put_product(self, product: Product) -> None:
         """A new or changed product; what orders know of it changes along."""
         self._changed(product.product_id, product.version - 1)
+        if product.version == 1:
+            self.unsettled.add(product.product_id)
         before = self.items.get(product.product_id)
         if before is not None and self.skus.get(before.sku) == product.product_id:
             self._set(self.skus, before.sku, "")

@@ -143,10 +143,9 @@ def _live_location(books: Books, location_id: str) -> Location:
 def _check_sku_free(books: Books, sku: str) -> None:
     owner = books.skus.get(sku)
     if owner:
-        # Whether a product made by this transaction will exist is not known yet: the rest of its
-        # batch may be refused, or only a dry run.
-        is_new = books.versions_read.get(owner) == 0
-        raise SkuTaken(sku, "" if is_new else owner)
+        # Of a product made earlier in the same batch of the caller's it is not known yet whether
+        # it will exist: the rest may be refused, or all of it a dry run.
+        raise SkuTaken(sku, "" if owner in books.unsettled else owner)
 
 
 def _put_product(books: Books, context: Context, product: Product) -> Product:

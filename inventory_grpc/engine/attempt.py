@@ -36,8 +36,17 @@ _FRAME_BYTES: Final = 14
 """What a batch's answer adds to a row's, at most: two tags and lengths, and ``replayed``."""
 
 
-def attempt(link: Link, groups: Sequence[Group], encode_refusal: EncodeRefusal) -> list[Outcome]:
+def attempt(
+    link: Link,
+    groups: Sequence[Group],
+    encode_refusal: EncodeRefusal,
+    *,
+    must_commit: bool = False,
+) -> list[Outcome]:
     """Run all groups in one transaction; one outcome each, in order.
+
+    ``must_commit`` even if nothing changes: after a COMMIT of which nothing is known, only another
+    one waits for the standbys that the first one may not have reached.
 
     Raises whatever the database raises, and StaleBooksError: then nothing was done (or, if the
     connection was lost while it committed, everything), and the whole attempt may run again.
@@ -49,7 +58,7 @@ def attempt(link: Link, groups: Sequence[Group], encode_refusal: EncodeRefusal) 
         books, now = lock_and_read(link, footprint, keys)
         decision = _Decision(books, now, Ids(now, secrets.randbits(40)), encode_refusal)
         outcomes = [decision.of_group(group) for group in groups]
-        calls = write_calls(books, now, decision.ids.next())
+        calls = write_calls(books, now, decision.ids.next(), always=must_commit)
         if calls:
             link.commit(calls)
         else:
@@ -90,6 +99,7 @@ class _Decision:
     def of_group(self, group: Group) -> Outcome:
         """All or nothing if the group is atomic; harms no other group, whatever happens."""
         mark = self.books.mark()
+        self.books.settle()
         try:
             return self._answers(group, mark)
         except StaleBooksError:

@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from inventory_grpc.domain.errors import Draining, LockTimeout, Overloaded
-from inventory_grpc.engine.committer import BlockedError, Committer
+from inventory_grpc.engine.committer import (
+    HURRIED_LOCK_TIMEOUT_MS,
+    BlockedError,
+    Committer,
+)
 from inventory_grpc.engine.request import Group, Outcome
 from inventory_grpc.store.blockers import Blocked
 from inventory_grpc.store.footprint import Footprint
 
 log = logging.getLogger(__name__)
 
-_HURRIED_LOCK_TIMEOUT_MS: Final = 50
-"""While rows are known to be held, the main lane finds further ones quickly."""
 _SIDE_LOCK_TIMEOUT_MS: Final = 25
 """The side queue waits for a held row with others locked, which must not stall those who need
 only the others: less than the main lane's patience, and ..."""
@@ -136,7 +138,7 @@ class Batcher:
                 lane = self._idle.popleft()
                 timeout = self._settings.lock_timeout_ms
                 if self._blocked:
-                    timeout = min(timeout, _HURRIED_LOCK_TIMEOUT_MS)
+                    timeout = min(timeout, HURRIED_LOCK_TIMEOUT_MS)
                 self._run(lane, batch, timeout, self._main_done)
         self._dispatch_side()
 

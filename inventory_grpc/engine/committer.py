@@ -23,7 +23,12 @@ from inventory_grpc.store.link import Link
 log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX: Final = 5
+_TOGETHER_MAX: Final = 2
+"""Attempts of a batch at a unique name: its own commands may hand a SKU on among themselves, and
+that no re-run mends."""
 _BACKOFF_SECONDS: Final = 0.01
+HURRIED_LOCK_TIMEOUT_MS: Final = 50
+"""Patience with a row or key while it is known that somebody holds one."""
 
 
 class BlockedError(Exception):
@@ -40,6 +45,10 @@ class Counters:
     blocked: int = 0
 
 
+def _attempts_max(failure: Failure, groups: Sequence[Group]) -> int:
+    return _TOGETHER_MAX if failure is Failure.NAME_TAKEN and len(groups) > 1 else ATTEMPTS_MAX
+
+
 @dataclass(slots=True)
 class Committer:
     """One connection and one thread at a time."""
@@ -54,10 +63,11 @@ class Committer:
         """One outcome per group, in order; BlockedError for those of the side queue. Never
         raises for a reason that lies in the database or in a group."""
         failures = 0
+        was_unknown = False
         while True:
             try:
                 self.counters.transactions += 1
-                return attempt(self.link, groups, self.encode_refusal)
+                return attempt(self.link, groups, self.encode_refusal, must_commit=was_unknown)
             except Exception as error:
                 failure = failure_of(error)
                 failures += 1
@@ -67,8 +77,9 @@ class Committer:
                 if failure is Failure.BUG:
                     return self._split(groups, error)
                 if failure is Failure.LOST:
+                    was_unknown = True
                     self.link.close()
-                if failures >= ATTEMPTS_MAX:
+                if failures >= _attempts_max(failure, groups):
                     return self._spent(groups, failure, failures, error)
             self.counters.reruns += 1
             # Half of it random, so that two servers that collided do not collide again.
@@ -98,15 +109,20 @@ class Committer:
             self.blocked = find_blocked(self.link, footprints)
         except Exception as error:
             log.debug("the probe failed", exc_info=error)
-            self.link.close()
-            return [DatabaseUnavailable() for _ in groups]
+            if failure_of(error) is not Failure.BLOCKED:
+                self.link.close()
+                return [DatabaseUnavailable() for _ in groups]
+            self.blocked = Blocked()
         held = [self.blocked.holds_up(footprint) for footprint in footprints]
         if not any(held) and len(groups) > 1:
             # Nobody holds a row any more, or the wait is elsewhere, as on a unique key: run apart,
-            # only those that really wait are held up.
+            # and with little patience, only those that really wait are held up.
+            self.link.lock_timeout_ms = min(self.link.lock_timeout_ms, HURRIED_LOCK_TIMEOUT_MS)
             return self._split(groups, BlockedError())
         if not any(held):
             held = [True]
+            # So that the next one for the same name steps aside at once.
+            self.blocked = Blocked(rows=frozenset(footprints[0].new_names))
         self.counters.blocked += sum(held)
         free = [group for group, is_held in zip(groups, held, strict=True) if not is_held]
         outcomes = iter(self.commit(free) if free else ())

@@ -1,11 +1,23 @@
 """What goes into the write path and what comes out of it."""
 
 from collections.abc import Callable
+from typing import Final
 
-from inventory_grpc.domain.commands import Command
+from inventory_grpc.domain.commands import (
+    CancelOrder,
+    ChangeOrderStatus,
+    Command,
+    CreateProduct,
+    PlaceOrder,
+    ReturnOrder,
+    ShipOrder,
+    TransferStock,
+)
 from inventory_grpc.domain.errors import DomainError
 from inventory_grpc.domain.record import record
 from inventory_grpc.domain.results import Result
+
+_ORDER_WEIGHT: Final = 10
 
 EncodeRefusal = Callable[[DomainError], tuple[int, bytes]]
 """A refusal as (gRPC code, serialized google.rpc.Status), made by the edge."""
@@ -54,7 +66,19 @@ class Group:
     @property
     def lines(self) -> int:
         """Its size against the bound of a transaction."""
-        return sum(max(1, len(getattr(request.command, "lines", ()))) for request in self.requests)
+        return sum(_weight(request.command) for request in self.requests)
+
+
+def _weight(command: Command) -> int:
+    match command:
+        case PlaceOrder() | TransferStock():
+            return len(command.lines)
+        case CreateProduct():
+            return 1 + len(command.initial_stock)
+        case ChangeOrderStatus() | ShipOrder() | CancelOrder() | ReturnOrder():
+            # Its lines are in the database: most orders have few, some a hundred.
+            return _ORDER_WEIGHT
+    return 1
 
 
 Outcome = list[Answer] | RowRefused | DomainError | Exception

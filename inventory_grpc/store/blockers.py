@@ -44,6 +44,7 @@ class Blocked:
 
 def _rows(footprint: Footprint) -> Iterable[str]:
     yield from footprint.orders
+    yield from footprint.skus
     if footprint.row_lock:
         yield from footprint.locations
         yield from footprint.whole_locations

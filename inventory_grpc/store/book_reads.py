@@ -37,7 +37,7 @@ READ: Final = {
     """,  # noqa: S608
         {**locks.WANTED_TYPES[reach], **_ANSWER_TYPES},
     )
-    for reach, wanted in locks.WANTED.items()
+    for reach, wanted in locks.TO_READ.items()
 }
 
 READ_PRODUCTS: Final = Statement(

@@ -13,6 +13,7 @@ class Failure(Enum):
     """What to do after a failed attempt."""
 
     CONFLICT = "another transaction was faster: run the whole attempt again"
+    NAME_TAKEN = "the same, or commands of this batch take a SKU from one another"
     LOST = "the connection is gone, and with it the knowledge whether COMMIT landed: run again"
     BLOCKED = "somebody else holds a row for too long: find out who needs it"
     BUG = "neither: one of the commands breaks the batch"
@@ -29,11 +30,12 @@ _BLOCKED: Final = {
 }
 _UNIQUE_VIOLATION: Final = "23505"
 _FOREIGN_KEY_VIOLATION: Final = "23503"
+_LIVE_SKU: Final = "products_live_sku_key"
 _CONTESTED: Final = {
+    _LIVE_SKU,
     "stored_answers_pkey",
     "stock_movements_pkey",
     "stock_levels_pkey",
-    "products_live_sku_key",
     "locations_pkey",
     "order_events_pkey",
     "stock_levels_product_id_fkey",
@@ -56,7 +58,8 @@ def failure_of(error: Exception) -> Failure:
         # 53xxx: out of connections, memory or disk; 25006: a standby, after a failover.
         return _without_state(error)
     if state in _CONFLICTS or _contested(state, error) or _replan(state, error):
-        return Failure.CONFLICT
+        taken = error.diag.constraint_name == _LIVE_SKU
+        return Failure.NAME_TAKEN if taken else Failure.CONFLICT
     return Failure.BLOCKED if state in _BLOCKED else Failure.BUG
 
 

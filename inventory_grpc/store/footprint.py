@@ -59,6 +59,11 @@ class Footprint:
         """Add what one command needs."""
         _ADD[type(command)](self, command)
 
+    @property
+    def new_names(self) -> set[str]:
+        """SKUs and location ids that it may insert, and wait for others to insert."""
+        return self.skus | self.whole_locations
+
     def strengthen(self, row_lock: RowLock) -> None:
         """At least this lock on product and location rows."""
         self.row_lock = max(self.row_lock, row_lock)

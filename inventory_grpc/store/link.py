@@ -36,6 +36,8 @@ _PLANNER: Final = (
     "enable_hashjoin = off",
     "enable_mergejoin = off",
     "enable_material = off",
+    # What the settings above forbid counts as so dear that it would be compiled first.
+    "jit = off",
 )
 
 

@@ -53,6 +53,8 @@ _LOCATIONS: Final = """
     UNION
     SELECT s.product_id, s.location_id FROM stock_levels s WHERE s.location_id = ANY (:emptied)"""
 
+_STOCKED: Final = " AND (s.on_hand <> 0 OR s.allocated <> 0 OR s.held <> 0)"
+
 WANTED: Final = {
     Reach.PLACES: _PLACES,
     Reach.LINES: _PLACES + _LINES,
@@ -60,6 +62,10 @@ WANTED: Final = {
 }
 """(product, location) keys of the batch; an empty location is every location of the product. The
 keys of an order's lines never change, so they can be found before the order is locked."""
+
+TO_READ: Final = {**WANTED, Reach.LOCATIONS: _PLACES + _LINES + _LOCATIONS + _STOCKED}
+"""What to read of them. Of a location's levels all are locked, but an emptied warehouse still has
+as many as ever: only those that speak against deleting it are read."""
 
 _TYPES: Final = {
     "ids": "uuid[]",

@@ -97,7 +97,8 @@ def lock_and_read(
         *_lock_calls(footprint, keys),
         Call(READ[keys.reach], _read_arguments(footprint, keys, answer_keys)),
     ]
-    now, locked = _enter(books, link.begin(calls))
+    exact = keys.reach is not Reach.LOCATIONS
+    now, locked = _enter(books, link.begin(calls), exact=exact)
     if footprint.products or footprint.skus:
         _enter_products(books, link.read(Call(READ_PRODUCTS, _product_arguments(footprint))))
         _check_locked(books, footprint.products, locked)
@@ -144,8 +145,8 @@ def _product_arguments(footprint: Footprint) -> tuple[Value, ...]:
     )
 
 
-def _enter(books: Books, rows: Sequence[Row]) -> tuple[datetime, str]:
-    """The clock, and which products are locked as rows."""
+def _enter(books: Books, rows: Sequence[Row], *, exact: bool) -> tuple[datetime, str]:
+    """The clock, and which products are locked as rows. All levels locked are read if ``exact``."""
     now: datetime | None = None
     products = ""
     locked = levels = 0
@@ -160,7 +161,7 @@ def _enter(books: Books, rows: Sequence[Row]) -> tuple[datetime, str]:
             books.answers[row[1], row[2]] = answer
         else:
             products, locked, now = row[1] or "", row[16], row[19]
-    if now is None or locked != levels:
+    if now is None or levels > locked or (exact and levels < locked):
         raise StaleBooksError(locked, levels)
     return now, products
 

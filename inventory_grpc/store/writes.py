@@ -43,8 +43,8 @@ ALL: Final = (
 )
 
 
-def write_calls(books: Books, now: datetime, commit_id: str) -> list[Call]:
-    """The statements that write what changed, in order; none if nothing did."""
+def write_calls(books: Books, now: datetime, commit_id: str, *, always: bool = False) -> list[Call]:
+    """The statements that write what changed, in order; none if nothing did, unless ``always``."""
     stamp = Stamp(now.isoformat(), commit_id)
     calls = [
         *write_catalogue.product_calls(books, stamp),
@@ -53,7 +53,7 @@ def write_calls(books: Books, now: datetime, commit_id: str) -> list[Call]:
         *write_stock.movement_calls(books, stamp),
         *write_orders.order_calls(books, stamp),
     ]
-    if calls:
+    if calls or always:
         calls.append(Call(INSERT_COMMIT, (commit_id,)))
     if books.new_answers:
         calls.append(_answer_call(books, stamp))
