@@ -18,7 +18,7 @@ from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.engine.request import Answer
 from inventory_grpc.v1 import orders_pb2, stock_pb2
 from tests.concurrency.harness import error_info, reason_of, response, shortages_of
-from tests.model.serial import Outcome
+from tests.model.warehouse import Outcome
 
 
 @dataclass(frozen=True)
