@@ -128,7 +128,14 @@ def _engine(url: str) -> Engine:
         poolclass=NullPool,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,
-        connect_args={"connect_timeout": 10},
+        # A network that swallows packets would otherwise hold the start for a quarter of an hour.
+        connect_args={
+            "connect_timeout": 10,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        },
     )
 
 
