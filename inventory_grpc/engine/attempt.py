@@ -1,6 +1,5 @@
 """One attempt: lock and read, decide, write, commit. Nothing of a failed one survives."""
 
-import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from inventory_grpc.store.footprint import Footprint
 from inventory_grpc.store.link import Link
 from inventory_grpc.store.prefetch import lock_and_read
 from inventory_grpc.store.writes import write_calls
-
-log = logging.getLogger(__name__)
 
 # A retry never changes these outcomes, so they are kept; INVALID_ARGUMENT never comes this far.
 _STORED_CODES: Final = {5, 6, 9}  # NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION

@@ -5,7 +5,6 @@ the event loop; the committers run in threads of their own.
 """
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,9 +20,6 @@ from inventory_grpc.engine.committer import (
 )
 from inventory_grpc.engine.request import Group, Outcome
 from inventory_grpc.store.blockers import Blocked
-from inventory_grpc.store.footprint import Footprint
-
-log = logging.getLogger(__name__)
 
 _SIDE_LOCK_TIMEOUT_MS: Final = 25
 """The side queue waits for a held row with others locked, which must not stall those who need
@@ -154,7 +150,7 @@ class Batcher:
             self._queue.popleft()
             if ticket.waiter.done() or ticket.expires <= now:
                 self._drop(ticket)
-            elif self._blocked and self._blocked.holds_up(_footprint(ticket)):
+            elif self._blocked and self._blocked.holds_up(ticket.group.footprint):
                 self._hold(ticket, now)
             else:
                 batch.append(ticket)
@@ -255,10 +251,6 @@ def _first(tickets: list[Ticket], lines_max: int) -> tuple[list[Ticket], list[Ti
         if index and lines > lines_max:
             return tickets[:index], tickets[index:]
     return tickets, []
-
-
-def _footprint(ticket: Ticket) -> Footprint:
-    return Footprint.of(request.command for request in ticket.group.requests)
 
 
 def _resolve(ticket: Ticket, outcome: Outcome) -> None:

@@ -104,9 +104,11 @@ class Committer:
 
     def _without_blocked(self, groups: Sequence[Group]) -> list[Outcome]:
         """Run those that need nothing that is held; the others go to the side queue."""
-        footprints = [Footprint.of(r.command for r in group.requests) for group in groups]
+        footprints = [group.footprint for group in groups]
+        requests = (request for group in groups for request in group.requests)
+        whole = Footprint.of(request.command for request in requests)
         try:
-            self.blocked = find_blocked(self.link, footprints)
+            self.blocked = find_blocked(self.link, whole)
         except Exception as error:
             log.debug("the probe failed", exc_info=error)
             if failure_of(error) is not Failure.BLOCKED:

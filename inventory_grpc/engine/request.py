@@ -16,6 +16,7 @@ from inventory_grpc.domain.commands import (
 from inventory_grpc.domain.errors import DomainError
 from inventory_grpc.domain.record import record
 from inventory_grpc.domain.results import Result
+from inventory_grpc.store.footprint import Footprint
 
 _ORDER_WEIGHT: Final = 10
 
@@ -62,6 +63,11 @@ class Group:
     atomic: bool = True
     is_batch: bool = False
     """Made by a caller as a batch: if it is ATOMIC and refused, it stores nothing, for no row."""
+
+    @property
+    def footprint(self) -> Footprint:
+        """Which rows it needs."""
+        return Footprint.of(request.command for request in self.requests)
 
     @property
     def lines(self) -> int:

@@ -1,6 +1,6 @@
 """Who is held up? Finds the rows that somebody else has locked, without waiting for them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inventory_grpc.store import locks
@@ -52,9 +52,8 @@ def _rows(footprint: Footprint) -> Iterable[str]:
             yield key.product_id or key.sku
 
 
-def find_blocked(link: Link, footprints: Sequence[Footprint]) -> Blocked:
-    """Probe with SKIP LOCKED in a transaction that is rolled back."""
-    whole = _together(footprints)
+def find_blocked(link: Link, whole: Footprint) -> Blocked:
+    """Probe a batch's footprint with SKIP LOCKED in a transaction that is rolled back."""
     keys = Keys.of(whole)
     try:
         link.begin(())
@@ -68,21 +67,6 @@ def find_blocked(link: Link, footprints: Sequence[Footprint]) -> Blocked:
     levels = {(name, place) for name, _, place in held}
     levels |= {(product_id, place) for _, product_id, place in held}
     return Blocked(frozenset(levels), frozenset(name for name, _ in levels), rows)
-
-
-def _together(footprints: Iterable[Footprint]) -> Footprint:
-    whole = Footprint()
-    for one in footprints:
-        whole.places |= one.places
-        whole.seeds |= one.seeds
-        whole.orders |= one.orders
-        whole.order_seeds |= one.order_seeds
-        whole.products |= one.products
-        whole.locations |= one.locations
-        whole.whole_locations |= one.whole_locations
-        whole.emptied_locations |= one.emptied_locations
-        whole.strengthen(one.row_lock)
-    return whole
 
 
 def _held_rows(link: Link, whole: Footprint, keys: Keys) -> frozenset[str]:
