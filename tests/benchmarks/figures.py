@@ -54,13 +54,14 @@ def verdicts(samples: Samples) -> list[Verdict]:
         *(_of_rates(samples, order) for order in (plan.HOT, plan.UNIFORM)),
         _of_costs(samples, plan.HOT, plan.TEXTBOOK_HOT),
         _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
-        Verdict(
-            "BatchCreateOrders of 256: server + PostgreSQL, ms of CPU per order",
-            0.2,
-            median(_cost(plan.BATCH)(sample) for sample in samples[plan.BATCH]) / 1000,
-            at_least=False,
-        ),
+        *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
     ]
+
+
+def _of_batch(samples: Samples, batch: Scenario) -> Verdict:
+    cost = median(_cost(batch)(sample) for sample in samples[batch]) / 1000
+    wanted = f"{batch.name}: server + PostgreSQL, ms of CPU per order"
+    return Verdict(wanted, 0.2, cost, at_least=False)
 
 
 def _of_rates(samples: Samples, order: Scenario) -> Verdict:

@@ -23,7 +23,8 @@ class Workload(StrEnum):
     EMPTY = "empty RPC (Health.Check)"
     ORDER_HOT = "CreateOrder hot"
     ORDER_UNIFORM = "CreateOrder uniform"
-    ORDER_BATCH = "BatchCreateOrders of 256"
+    BATCH_HOT = "BatchCreateOrders of 256 hot"
+    BATCH_UNIFORM = "BatchCreateOrders of 256 uniform"
     ORDER_READ = "GetOrder"
     AVAILABILITY = "BatchGetAvailability of 100"
 
@@ -62,7 +63,8 @@ EMPTY: Final = Scenario(Workload.EMPTY, 256)
 HOT: Final = Scenario(Workload.ORDER_HOT, 256)
 UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256)
 # Four, so that the next batch is parsed and waits while one commits.
-BATCH: Final = Scenario(Workload.ORDER_BATCH, 4, orders_per_call=ROWS_PER_BATCH)
+BATCH_HOT: Final = Scenario(Workload.BATCH_HOT, 4, orders_per_call=ROWS_PER_BATCH)
+BATCH_UNIFORM: Final = Scenario(Workload.BATCH_UNIFORM, 4, orders_per_call=ROWS_PER_BATCH)
 TEXTBOOK_HOT: Final = Scenario(Workload.ORDER_HOT, 256, Target.TEXTBOOK)
 TEXTBOOK_UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256, Target.TEXTBOOK)
 
@@ -76,7 +78,8 @@ SCENARIOS: Final = (
     EMPTY,
     HOT,
     UNIFORM,
-    BATCH,
+    BATCH_HOT,
+    BATCH_UNIFORM,
     Scenario(Workload.ORDER_READ, 64),
     Scenario(Workload.AVAILABILITY, 64),
     TEXTBOOK_HOT,

@@ -22,7 +22,8 @@ METHODS: Final[Mapping[Workload, str]] = {
     Workload.EMPTY: "/grpc.health.v1.Health/Check",
     Workload.ORDER_HOT: f"{_ORDERS}/CreateOrder",
     Workload.ORDER_UNIFORM: f"{_ORDERS}/CreateOrder",
-    Workload.ORDER_BATCH: f"{_ORDERS}/BatchCreateOrders",
+    Workload.BATCH_HOT: f"{_ORDERS}/BatchCreateOrders",
+    Workload.BATCH_UNIFORM: f"{_ORDERS}/BatchCreateOrders",
     Workload.ORDER_READ: f"{_ORDERS}/GetOrder",
     Workload.AVAILABILITY: "/inventory.v1.StockService/BatchGetAvailability",
 }
@@ -61,8 +62,15 @@ def _uniform_orders(catalogue: Catalogue, chance: random.Random) -> Iterator[byt
         yield one + other + _request_id()
 
 
-def _batches(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
-    orders = _uniform_orders(catalogue, chance)
+def _hot_batches(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    return _batches(_hot_orders(catalogue, chance))
+
+
+def _uniform_batches(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    return _batches(_uniform_orders(catalogue, chance))
+
+
+def _batches(orders: Iterator[bytes]) -> Iterator[bytes]:
     while True:
         batch = orders_pb2.BatchCreateOrdersRequest()
         for _ in range(ROWS_PER_BATCH):
@@ -108,7 +116,8 @@ _REQUESTS: Final[Mapping[Workload, Callable[[Catalogue, random.Random], Iterator
     Workload.EMPTY: _empty,
     Workload.ORDER_HOT: _hot_orders,
     Workload.ORDER_UNIFORM: _uniform_orders,
-    Workload.ORDER_BATCH: _batches,
+    Workload.BATCH_HOT: _hot_batches,
+    Workload.BATCH_UNIFORM: _uniform_batches,
     Workload.ORDER_READ: _order_reads,
     Workload.AVAILABILITY: _availabilities,
 }
