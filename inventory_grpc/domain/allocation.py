@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import AllocationStrategy, DemandLine
+from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import InsufficientStock, Shortage
 from inventory_grpc.domain.model import StockLevel
 from inventory_grpc.domain.record import record

@@ -4,12 +4,27 @@ Every change is journaled, so that a command's effect is all or nothing: a refus
 decision, rolls the books back to the mark set before it and harms no neighbour.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
+from inventory_grpc.domain.entries import (
+    AnswerKey,
+    DueLine,
+    Item,
+    LevelKey,
+    LineChange,
+    Site,
+    StaleBooksError,
+    StoredAnswer,
+)
 from inventory_grpc.domain.model import (
+    Hold,
+    HoldEvent,
+    HoldEventKind,
+    HoldLine,
     Location,
-    Money,
     Order,
     OrderEvent,
     Product,
@@ -17,45 +32,7 @@ from inventory_grpc.domain.model import (
     StockLevel,
     StockMovement,
 )
-from inventory_grpc.domain.record import record
-
-
-class StaleBooksError(Exception):
-    """The books lack a row that a decision needs: they changed between lock and read."""
-
-
-@record
-class Item:
-    """What an order has to know of a product."""
-
-    product_id: str
-    sku: str
-    price: Money | None
-    deleted: bool
-
-
-class Site(NamedTuple):
-    """What an allocation has to know of a location; sorts by who is asked first."""
-
-    priority: int
-    location_id: str
-    deleted: bool
-
-
-@record
-class StoredAnswer:
-    """What an earlier call with the same key was answered."""
-
-    fingerprint: bytes
-    code: int
-    body: bytes
-
-
-LevelKey = tuple[str, str]
-"""(product_id, location_id)"""
-
-AnswerKey = tuple[str, str]
-"""(caller, request_id)"""
+from inventory_grpc.domain.status import HoldStatus
 
 _MISSING = object()
 
@@ -74,9 +51,21 @@ class Books:
         self.products: dict[str, Product] = {}
         self.locations: dict[str, Location] = {}
         self.orders: dict[str, Order] = {}
+        self.holds: dict[str, Hold] = {}
+        self.due: list[DueLine] = []
+        """Of all levels read; their expiry is posted before anything is decided."""
+        self.next_expiries: dict[LevelKey, datetime] = {}
+        """When the next line ends of those holds that are not in the books."""
+        self.held_by_caller: dict[str, int] = {}
+        """Units in active holds, of callers who ask for more."""
         self.answers: dict[AnswerKey, StoredAnswer] = {}
         self.movements: list[StockMovement] = []
         self.events: list[OrderEvent] = []
+        self.hold_events: list[HoldEvent] = []
+        self.line_changes: dict[tuple[str, int], LineChange] = {}
+        """Lines of holds that exist, by (hold_id, line_number)."""
+        self.budget_changes: dict[str, int] = {}
+        """Units by caller to add to what its holds count."""
         self.new_answers: dict[AnswerKey, StoredAnswer] = {}
         self.versions_read: dict[object, int] = {}
         """Version of every changed row as it was read; 0 for a row this transaction makes."""
@@ -150,6 +139,40 @@ class Books:
         self._set(self.orders, order.order_id, order)
         self._append(self.events, event)
 
+    def put_hold(self, hold: Hold, event: HoldEvent) -> None:
+        """A new or changed hold, with the event that made this version."""
+        before = self.holds.get(hold.hold_id)
+        self._changed(hold.hold_id, hold.version - 1)
+        self._set(self.holds, hold.hold_id, hold)
+        self._append(self.hold_events, event)
+        units = hold.counted - (before.counted if before else 0)
+        caller = hold.caller
+        self._set(self.budget_changes, caller, self.budget_changes.get(caller, 0) + units)
+        # What is due counts no more for anybody, written or not.
+        if caller in self.held_by_caller and event.kind is not HoldEventKind.EXPIRED:
+            self._set(self.held_by_caller, caller, self.held_by_caller[caller] + units)
+        if before is not None:
+            for line in hold.lines:
+                self._change_line(hold, line)
+
+    def expire_line(self, due: DueLine) -> None:
+        """A line's time is over; its hold, which may be anybody's, is changed by the sweeper."""
+        change = LineChange(due.converted, due.released, due.units, due.expire_time)
+        self._set(self.line_changes, (due.hold_id, due.line_number), change)
+        hold = self.holds.get(due.hold_id)
+        if hold is not None:
+            lines = tuple(
+                replace(line, expired=line.expired + line.open)
+                if line.line_number == due.line_number
+                else line
+                for line in hold.lines
+            )
+            self._set(self.holds, hold.hold_id, replace(hold, lines=lines))
+
+    def _change_line(self, hold: Hold, line: HoldLine) -> None:
+        change = LineChange(line.converted, line.released, line.expired, hold.expire_time)
+        self._set(self.line_changes, (hold.hold_id, line.line_number), change)
+
     def put_product(self, product: Product) -> None:
         """A new or changed product; what orders know of it changes along."""
         self._changed(product.product_id, product.version - 1)
@@ -181,6 +204,12 @@ class Books:
                     for line in order.lines
                 )
                 self._set(self.orders, order_id, replace(order, lines=lines))
+        for hold_id, hold in list(self.holds.items()):
+            held = tuple(
+                replace(line, sku=sku) if line.product_id == product_id else line
+                for line in hold.lines
+            )
+            self._set(self.holds, hold_id, replace(hold, lines=held))
 
     def put_location(self, location: Location) -> None:
         """A new or changed location; what allocations know of it changes along."""
@@ -221,3 +250,17 @@ class Books:
         if item.product_id not in self.products and not is_new_location:
             raise StaleBooksError(item.product_id, location_id)
         return StockLevel(item.product_id, item.sku, location_id)
+
+    def next_hold_expiry(self, levels: Iterable[StockLevel], now: datetime) -> datetime | None:
+        """When the next of the holds on these levels would end; None if there is none."""
+        keys = {(level.product_id, level.location_id) for level in levels}
+        ends = [self.next_expiries[key] for key in keys if key in self.next_expiries]
+        ends += [
+            hold.expire_time
+            for hold in self.holds.values()
+            if hold.status_at(now) is HoldStatus.ACTIVE
+            and any(
+                line.open and (line.product_id, line.location_id) in keys for line in hold.lines
+            )
+        ]
+        return min(ends, default=None)

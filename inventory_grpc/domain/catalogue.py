@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from inventory_grpc.domain import lookup
-from inventory_grpc.domain.books import Books, StaleBooksError
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import (
     CreateLocation,
     CreateProduct,
@@ -14,6 +14,7 @@ from inventory_grpc.domain.commands import (
     UpdateProduct,
 )
 from inventory_grpc.domain.context import Context
+from inventory_grpc.domain.entries import StaleBooksError
 from inventory_grpc.domain.errors import (
     LocationInUse,
     LocationNotFound,

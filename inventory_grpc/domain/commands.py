@@ -4,6 +4,7 @@ Whoever builds one has checked its form (ranges, characters, required fields); w
 stored data is decided later, under the locks.
 """
 
+from datetime import timedelta
 from enum import IntEnum
 
 from inventory_grpc.domain.model import AdjustmentReason, Labels, Money, ProductKey
@@ -26,6 +27,13 @@ class Disposition(IntEnum):
     DISCARD = 2
 
 
+class Remainder(IntEnum):
+    """What becomes of the units that a conversion leaves."""
+
+    KEEP = 1
+    RELEASE = 2
+
+
 @record
 class DemandLine:
     """One demanded quantity; an empty location_id lets the strategy choose."""
@@ -37,7 +45,7 @@ class DemandLine:
 
 @record
 class LineQuantity:
-    """Units of one line of an existing order."""
+    """Units of one line of an existing order or hold."""
 
     line_number: int
     quantity: int
@@ -61,6 +69,8 @@ class PlaceOrder:
     allocation: AllocationStrategy
     customer_reference: str
     labels: Labels
+    optimistic: bool = False
+    """Decide on rows read without locks, and write only if they are still the same."""
 
 
 @record
@@ -226,8 +236,59 @@ class DeleteLocation:
     expected_version: int
 
 
+@record
+class CreateHold:
+    """CreateHold. Result: Hold."""
+
+    lines: tuple[DemandLine, ...]
+    ttl: timedelta
+    owner_reference: str
+    allow_partial: bool
+    allocation: AllocationStrategy
+    optimistic: bool = False
+    """As for PlaceOrder."""
+
+
+@record
+class ExtendHold:
+    """ExtendHold; the hold ends ``ttl`` from now, which may be earlier. Result: Hold."""
+
+    hold_id: str
+    ttl: timedelta
+    expected_version: int
+
+
+@record
+class ConvertHold:
+    """ConvertHold; no lines = everything open. Result: Conversion."""
+
+    hold_id: str
+    lines: tuple[LineQuantity, ...]
+    remainder: Remainder
+    customer_reference: str
+    labels: Labels
+    expected_version: int
+
+
+@record
+class ReleaseHold:
+    """ReleaseHold. Result: Hold."""
+
+    hold_id: str
+    reason: str
+    expected_version: int
+
+
+@record
+class ExpireHolds:
+    """The sweeper's: write the expiry of those that are due. Result: Expiry."""
+
+    hold_ids: tuple[str, ...]
+
+
 OrderCommand = ChangeOrderStatus | ShipOrder | CancelOrder | ReturnOrder
 StockCommand = AdjustStock | SetStock | SetStockPolicy | TransferStock
 ProductCommand = CreateProduct | UpdateProduct | DeleteProduct | UndeleteProduct
 LocationCommand = CreateLocation | UpdateLocation | DeleteLocation
-Command = PlaceOrder | OrderCommand | StockCommand | ProductCommand | LocationCommand
+HoldCommand = CreateHold | ExtendHold | ConvertHold | ReleaseHold | ExpireHolds
+Command = PlaceOrder | OrderCommand | HoldCommand | StockCommand | ProductCommand | LocationCommand

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from inventory_grpc.domain.budget import UNLIMITED, HoldBudget
 from inventory_grpc.domain.record import record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,3 +44,4 @@ class Context:
     ids: Ids
     caller: str
     request_id: str
+    budget: HoldBudget = UNLIMITED

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from inventory_grpc.domain import lookup
-from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import (
     CancelOrder,
     ChangeOrderStatus,
@@ -19,6 +19,7 @@ from inventory_grpc.domain.commands import (
     ShipOrder,
 )
 from inventory_grpc.domain.context import Context
+from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import (
     InsufficientStock,
     InvalidTransition,

@@ -20,10 +20,12 @@ def post(  # noqa: PLR0913 - a ledger row has that many columns
     *,
     on_hand: int = 0,
     allocated: int = 0,
+    held: int = 0,
     policy: StockLevel | None = None,
     is_fact: bool = False,
     line_number: int = 0,
     order_id: str = "",
+    hold_id: str = "",
     transfer_id: str = "",
     reason: AdjustmentReason = AdjustmentReason.NONE,
     note: str = "",
@@ -37,30 +39,31 @@ def post(  # noqa: PLR0913 - a ledger row has that many columns
     rules = policy or level
     on_hand_after = level.on_hand + on_hand
     allocated_after = level.allocated + allocated
-    assert min(on_hand_after, allocated_after) >= 0, (level, kind, on_hand, allocated)
-    _check_limits(level, on_hand_after, allocated_after)
-    uncovered = max(0, allocated_after + level.held - on_hand_after - rules.backorder_limit)
+    held_after = level.held + held
+    assert min(on_hand_after, allocated_after, held_after) >= 0, (level, kind)
+    if max(on_hand_after, allocated_after, held_after) > COUNTER_MAX:
+        raise _over_limit(level, on_hand_after, allocated_after)
+    uncovered = max(0, allocated_after + held_after - on_hand_after - rules.backorder_limit)
     shortfall = uncovered if is_fact else min(level.shortfall, uncovered)
     version = level.version + 1
     after = StockLevel(
         level.product_id, level.sku, level.location_id,
-        on_hand_after, allocated_after, level.held,
+        on_hand_after, allocated_after, held_after,
         rules.safety_stock, rules.backorder_limit, rules.low_stock_threshold,
         shortfall, version, context.now,
     )  # fmt: skip
     movement = StockMovement(
         context.ids.next(), level.product_id, level.sku, level.location_id, kind,
-        on_hand, allocated, 0,
-        on_hand_after, allocated_after, level.held, shortfall, version,
-        line_number, order_id, transfer_id, context.request_id, context.caller,
+        on_hand, allocated, held,
+        on_hand_after, allocated_after, held_after, shortfall, version,
+        line_number, order_id, hold_id, transfer_id, context.request_id, context.caller,
         reason, note, context.now,
     )  # fmt: skip
     books.put_level(level, after, movement)
     return movement
 
 
-def _check_limits(level: StockLevel, on_hand: int, allocated: int) -> None:
-    if on_hand > COUNTER_MAX:
-        raise QuantityLimit(level.product_id, level.location_id, "on_hand")
-    if allocated > COUNTER_MAX:
-        raise QuantityLimit(level.product_id, level.location_id, "allocated")
+def _over_limit(level: StockLevel, on_hand: int, allocated: int) -> QuantityLimit:
+    counters = {"on_hand": on_hand, "allocated": allocated}
+    over = (name for name, units in counters.items() if units > COUNTER_MAX)
+    return QuantityLimit(level.product_id, level.location_id, next(over, "held"))

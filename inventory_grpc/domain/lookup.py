@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
-from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import (
+    HoldNotFound,
     LocationNotFound,
     OrderNotFound,
     ProductNotFound,
     VersionMismatch,
 )
-from inventory_grpc.domain.model import Order, ProductKey
+from inventory_grpc.domain.model import Hold, Order, ProductKey
 
 
 def items(books: Books, keys: Iterable[ProductKey]) -> list[Item]:
@@ -44,6 +46,14 @@ def order(books: Books, order_id: str) -> Order:
     found = books.orders.get(order_id)
     if found is None:
         raise OrderNotFound([order_id])
+    return found
+
+
+def hold(books: Books, hold_id: str) -> Hold:
+    """The hold. Raises HoldNotFound."""
+    found = books.holds.get(hold_id)
+    if found is None:
+        raise HoldNotFound([hold_id])
     return found
 
 

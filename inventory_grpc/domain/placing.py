@@ -6,9 +6,10 @@ from typing import Final
 
 from inventory_grpc.domain import lookup
 from inventory_grpc.domain.allocation import Share, allocate
-from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import DemandLine, PlaceOrder
 from inventory_grpc.domain.context import Context
+from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import CurrencyMismatch, TotalTooLarge
 from inventory_grpc.domain.ledger import post
 from inventory_grpc.domain.model import (

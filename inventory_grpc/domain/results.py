@@ -1,6 +1,6 @@
 """What a command answers when it is not refused."""
 
-from inventory_grpc.domain.model import Location, Order, Product, StockLevel, StockMovement
+from inventory_grpc.domain.model import Hold, Location, Order, Product, StockLevel, StockMovement
 from inventory_grpc.domain.record import record
 
 
@@ -21,4 +21,19 @@ class Transfer:
     movements: tuple[StockMovement, ...]
 
 
-Result = Order | StockChange | Transfer | Product | Location
+@record
+class Conversion:
+    """A hold after a conversion, and the order it made."""
+
+    hold: Hold
+    order: Order
+
+
+@record
+class Expiry:
+    """What a sweep wrote."""
+
+    holds: int
+
+
+Result = Order | StockChange | Transfer | Product | Location | Hold | Conversion | Expiry

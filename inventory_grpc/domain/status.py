@@ -1,4 +1,4 @@
-"""The states of an order and the transitions a caller may ask for."""
+"""The states of an order and of a hold, and the transitions of orders a caller may ask for."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -15,6 +15,15 @@ class OrderStatus(IntEnum):
     CANCELLED = 6
     PARTIALLY_RETURNED = 7
     RETURNED = 8
+
+
+class HoldStatus(IntEnum):
+    """The state of a hold; the numbers are those of the wire and of the table."""
+
+    ACTIVE = 1
+    CONVERTED = 2
+    RELEASED = 3
+    EXPIRED = 4
 
 
 ALLOWED: Mapping[OrderStatus, tuple[OrderStatus, ...]] = {

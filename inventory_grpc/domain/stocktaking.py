@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inventory_grpc.domain import lookup
-from inventory_grpc.domain.books import Books, Item
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import AdjustStock, SetStock, SetStockPolicy, TransferStock
 from inventory_grpc.domain.context import Context
+from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import InsufficientStock, Shortage, VersionMismatch
 from inventory_grpc.domain.ledger import post
 from inventory_grpc.domain.model import (

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from inventory_grpc.domain.books import AnswerKey, Books, StaleBooksError, StoredAnswer
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.context import Context, Ids
 from inventory_grpc.domain.decide import decide, without_new_ids
+from inventory_grpc.domain.entries import AnswerKey, StaleBooksError, StoredAnswer
 from inventory_grpc.domain.errors import AnswerTooLarge, DomainError, RequestIdReused
 from inventory_grpc.engine.request import (
     Answer,

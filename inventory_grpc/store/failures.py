@@ -5,7 +5,7 @@ from typing import Final
 
 import psycopg2
 
-from inventory_grpc.domain.books import StaleBooksError
+from inventory_grpc.domain.entries import StaleBooksError
 from inventory_grpc.store.link import CommitUnknownError
 
 

@@ -9,7 +9,12 @@ SERVICE_ROLE = "inventory_service"
 
 _READ_ONLY = frozenset({"schema_revision", "service_identity"})
 # Row locks (FOR NO KEY UPDATE) need the right to UPDATE as well.
-_UPDATED = frozenset({"products", "locations", "stock_levels", "orders", "order_lines"})
+_UPDATED = frozenset(
+    {
+        "products", "locations", "stock_levels", "orders", "order_lines", "holds", "hold_lines",
+        "hold_budgets", "leases",
+    }
+)  # fmt: skip
 _PRUNED = frozenset({"stored_answers"})
 
 

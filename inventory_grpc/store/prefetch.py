@@ -11,7 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from inventory_grpc.domain.books import AnswerKey, Books, Item, Site, StaleBooksError, StoredAnswer
+from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.entries import AnswerKey, Item, Site, StaleBooksError, StoredAnswer
 from inventory_grpc.domain.model import (
     Location,
     Money,

@@ -191,6 +191,7 @@ orders = Table(
     PrimaryKeyConstraint("order_id"),
     CheckConstraint("(total_amount IS NULL) = (total_currency IS NULL)", name="total_currency"),
     Index("orders_status_idx", "status", "order_id"),
+    Index("orders_hold_idx", "hold_id", "order_id", postgresql_where=text("hold_id IS NOT NULL")),
     Index(
         "orders_customer_reference_idx",
         "customer_reference",
@@ -241,6 +242,115 @@ order_events = Table(
     _required("commit_id", ID),
     # Two writers of one version of an order cannot both commit.
     PrimaryKeyConstraint("order_id", "order_version"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _required("hold_id", ID),
+    Column("status", SmallInteger, nullable=False),
+    _required("caller", KEY),
+    _required("owner_reference", KEY),
+    _required("expire_time", TIME),
+    # What the caller's budget counts for it; 0 once its end is written.
+    _required("counted_units", BigInteger()),
+    _required("version", BigInteger()),
+    _required("create_time", TIME),
+    _required("update_time", TIME),
+    _required("commit_id", ID),
+    PrimaryKeyConstraint("hold_id"),
+    CheckConstraint("counted_units >= 0", name="counted_units"),
+    Index("holds_status_idx", "status", "hold_id"),
+    Index("holds_due_idx", "expire_time", "hold_id", postgresql_where=text("status = 1")),
+    Index(
+        "holds_owner_reference_idx",
+        "owner_reference",
+        "hold_id",
+        postgresql_where=text("owner_reference <> ''"),
+    ),
+)
+
+hold_lines = Table(
+    "hold_lines",
+    metadata,
+    _required("hold_id", ID),
+    Column("line_number", Integer, nullable=False),
+    Column("requested_line", Integer, nullable=False),
+    _required("product_id", ID),
+    _required("location_id", KEY),
+    _required("requested_quantity", BigInteger()),
+    _required("quantity", BigInteger()),
+    _counter("converted"),
+    _counter("released"),
+    _counter("expired"),
+    # The hold's, so that whoever has locked a stock level finds what is due there.
+    _required("expire_time", TIME),
+    PrimaryKeyConstraint("hold_id", "line_number"),
+    ForeignKeyConstraint(["hold_id"], ["holds.hold_id"]),
+    CheckConstraint("quantity > 0 AND quantity <= requested_quantity", name="quantity"),
+    CheckConstraint(
+        "converted >= 0 AND released >= 0 AND expired >= 0"
+        " AND converted + released + expired <= quantity",
+        name="converted",
+    ),
+    Index("hold_lines_product_idx", "product_id", "hold_id"),
+    Index(
+        "hold_lines_open_idx",
+        "product_id",
+        "location_id",
+        "expire_time",
+        postgresql_where=text("converted + released + expired < quantity"),
+    ),
+)
+
+hold_events = Table(
+    "hold_events",
+    metadata,
+    _required("hold_id", ID),
+    _required("hold_version", BigInteger()),
+    _required("event_id", ID),
+    Column("kind", SmallInteger, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    _required("reason", Text()),
+    Column("order_id", ID),
+    _required("expire_time", TIME),
+    _required("actor", Text()),
+    _required("request_id", ID),
+    _required("occur_time", TIME),
+    _required("commit_id", ID),
+    # Two writers of one version of a hold cannot both commit.
+    PrimaryKeyConstraint("hold_id", "hold_version"),
+)
+
+hold_budgets = Table(
+    "hold_budgets",
+    metadata,
+    _required("caller", KEY),
+    _required("units", BigInteger()),
+    PrimaryKeyConstraint("caller"),
+    CheckConstraint("units >= 0", name="units"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    _required("task", KEY),
+    _required("holder", ID),
+    _required("end_time", TIME),
+    PrimaryKeyConstraint("task"),
+)
+
+ledger_repairs = Table(
+    "ledger_repairs",
+    metadata,
+    # The movement that a repair posted last: what is before it has been looked at.
+    _required("product_id", ID),
+    _required("location_id", KEY),
+    _required("stock_version", BigInteger()),
+    Column("found", JSONB, nullable=False),
+    _required("repair_time", TIME),
+    _required("commit_id", ID),
+    PrimaryKeyConstraint("product_id", "location_id", "stock_version"),
 )
 
 stored_answers = Table(

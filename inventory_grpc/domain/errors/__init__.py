@@ -7,6 +7,13 @@ code a reason has is the edge's business.
 from inventory_grpc.domain.errors.base import (
     DomainError,
 )
+from inventory_grpc.domain.errors.holds import (
+    HoldBudgetExceeded,
+    HoldConverted,
+    HoldExpired,
+    HoldReleased,
+    HoldResolved,
+)
 from inventory_grpc.domain.errors.orders import (
     CurrencyMismatch,
     InvalidTransition,
@@ -31,6 +38,7 @@ from inventory_grpc.domain.errors.requests import (
     Violation,
 )
 from inventory_grpc.domain.errors.resources import (
+    HoldNotFound,
     InUse,
     LocationInUse,
     LocationNotFound,
@@ -55,6 +63,12 @@ __all__ = [
     "DatabaseUnavailable",
     "DomainError",
     "Draining",
+    "HoldBudgetExceeded",
+    "HoldConverted",
+    "HoldExpired",
+    "HoldNotFound",
+    "HoldReleased",
+    "HoldResolved",
     "InUse",
     "InsufficientStock",
     "InvalidFields",

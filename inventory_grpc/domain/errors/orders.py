@@ -49,11 +49,16 @@ class QuantityExceeded(DomainError):
     """More units than the line has open, shipped or held (possible 0: also no such line)."""
 
     reason = "QUANTITY_EXCEEDED"
-    subject_type = "order"
-    order_id: str
+    resource_id: str
     line_number: int
     requested: int
     possible: int
+    noun: str = "order"
+    """Whose line it is: an order's or a hold's."""
+
+    @property
+    def subject_type(self) -> str:  # type: ignore[override]
+        return self.noun
 
     @property
     def message(self) -> str:
@@ -64,7 +69,7 @@ class QuantityExceeded(DomainError):
     @property
     def metadata(self) -> dict[str, str]:
         return {
-            "order_id": self.order_id,
+            f"{self.noun}_id": self.resource_id,
             "line_number": str(self.line_number),
             "requested": str(self.requested),
             "possible": str(self.possible),
@@ -72,7 +77,7 @@ class QuantityExceeded(DomainError):
 
     @property
     def subject(self) -> str:  # type: ignore[override]
-        return self.order_id
+        return self.resource_id
 
 
 @dataclass(eq=False)

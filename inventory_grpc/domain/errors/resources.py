@@ -58,6 +58,13 @@ class OrderNotFound(NotFound):
     noun = "order"
 
 
+class HoldNotFound(NotFound):
+    """Unknown."""
+
+    reason = "HOLD_NOT_FOUND"
+    noun = "hold"
+
+
 @dataclass(eq=False)
 class SkuTaken(DomainError):
     """A live product has the SKU; ``product_id`` is empty while it is only about to be made."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventory_grpc.domain.errors.base import DomainError
 from inventory_grpc.domain.model import StockLevel
@@ -22,6 +23,8 @@ class Shortage:
     allocated: int
     held: int
     safety_stock: int
+    next_hold_expiry: datetime | None = None
+    """When the next hold on these units would end; None if there is none."""
 
     @classmethod
     def at(
@@ -31,6 +34,7 @@ class Shortage:
         available: int,
         levels: Sequence[StockLevel],
         location_id: str,
+        next_hold_expiry: datetime | None = None,
     ) -> "Shortage":
         """Sums the counters of ``levels``, all of one product."""
         return cls(
@@ -44,6 +48,7 @@ class Shortage:
             sum(level.allocated for level in levels),
             sum(level.held for level in levels),
             sum(level.safety_stock for level in levels),
+            next_hold_expiry,
         )
 
 

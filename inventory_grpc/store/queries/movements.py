@@ -24,6 +24,7 @@ _FACTS = (
     "stock_version",
     "line_number",
     "order_id",
+    "hold_id",
     "transfer_id",
     "request_id",
     "actor",
@@ -84,5 +85,6 @@ def _from_row(row: Row) -> StockMovement:
     values["kind"] = MovementKind(values["kind"])
     values["reason"] = AdjustmentReason(values["reason"])
     values["order_id"] = values["order_id"] or ""
+    values["hold_id"] = values["hold_id"] or ""
     values["transfer_id"] = values["transfer_id"] or ""
     return StockMovement(movement_id, product_id, sku, location_id, **values)

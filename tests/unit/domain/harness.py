@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from inventory_grpc.domain.books import Books, Item, Site
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import (
     AllocationStrategy,
     Command,
@@ -13,6 +13,7 @@ from inventory_grpc.domain.commands import (
 )
 from inventory_grpc.domain.context import Context, Ids
 from inventory_grpc.domain.decide import decide
+from inventory_grpc.domain.entries import Item, Site
 from inventory_grpc.domain.model import (
     Money,
     MovementKind,

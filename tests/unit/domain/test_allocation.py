@@ -2,8 +2,9 @@
 
 import pytest
 
-from inventory_grpc.domain.books import Books, Site
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import AllocationStrategy
+from inventory_grpc.domain.entries import Site
 from inventory_grpc.domain.errors import InsufficientStock, LocationNotFound, ProductNotFound
 from tests.unit.domain.harness import books, counters, level, place, product, taken
 

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from inventory_grpc.domain.books import Books, StaleBooksError, StoredAnswer
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import AdjustStock, CreateProduct, DeleteProduct, UpdateProduct
 from inventory_grpc.domain.context import Ids
 from inventory_grpc.domain.decide import decide
+from inventory_grpc.domain.entries import StaleBooksError, StoredAnswer
 from inventory_grpc.domain.model import AdjustmentReason
 from tests.unit.domain.harness import NOW, books, context, key, level, place, product
 

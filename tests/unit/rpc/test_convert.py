@@ -31,6 +31,7 @@ MOVEMENT = model.StockMovement(
     stock_version=7,
     line_number=0,
     order_id="",
+    hold_id="",
     transfer_id="",
     request_id=ID,
     actor="anonymous",
