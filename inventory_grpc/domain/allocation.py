@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import AllocationStrategy, DemandLine
@@ -45,23 +46,31 @@ Parts = list[tuple[str, int]]
 """(location, units), in the order in which they are taken."""
 
 
+Plan = list[tuple[Demand, Parts]]
+"""What each demand gets, and from where."""
+
+
 def allocate(
     books: Books,
+    now: datetime,
     lines: Sequence[DemandLine],
     found: Sequence[Item],
     strategy: AllocationStrategy,
+    *,
+    partial: bool = False,
 ) -> list[Share]:
-    """The shares of every line, in the order of the lines.
+    """The shares of every line, in the order of the lines; ``partial``: as much as there is.
 
     Demands bound to a location are served before those that are free. Raises InsufficientStock
-    with every shortage.
+    with every shortage; if ``partial``, only when there is nothing at all.
     """
     demands = _demands(lines, found)
     if strategy is AllocationStrategy.SINGLE_LOCATION:
-        place = _single_location(books, demands)
-        plan = [(demand, [(place, demand.quantity)]) for demand in demands]
+        plan, shortages = _from_one_location(books, now, demands)
     else:
-        plan = _spread(books, demands, strategy)
+        plan, shortages = _spread(books, now, demands, strategy)
+    if shortages and not (partial and any(parts for _, parts in plan)):
+        raise InsufficientStock(sorted(shortages, key=_line_index))
     shares: list[Share] = []
     for demand, parts in plan:
         _deal(demand, parts, shares)
@@ -89,26 +98,23 @@ def _demands(lines: Sequence[DemandLine], found: Sequence[Item]) -> list[Demand]
 
 
 def _spread(
-    books: Books, demands: list[Demand], strategy: AllocationStrategy
-) -> list[tuple[Demand, Parts]]:
+    books: Books, now: datetime, demands: list[Demand], strategy: AllocationStrategy
+) -> tuple[Plan, list[Shortage]]:
     taken: Taken = {}
-    plan: list[tuple[Demand, Parts]] = []
+    plan: Plan = []
     shortages: list[Shortage] = []
     if len(demands) > 1:
         demands.sort(key=_bound_first)
     for demand in demands:
         levels = _candidates(books, demand)
-        parts = _parts(books, levels, demand.quantity, taken, strategy)
-        if parts is None:
-            shortages.append(_shortage(demand, levels, taken))
-            continue
+        parts, missing = _parts(books, levels, demand.quantity, taken, strategy)
+        if missing:
+            shortages.append(_shortage(books, now, demand, levels, taken))
         plan.append((demand, parts))
         for location_id, units in parts:
             key = (demand.item.product_id, location_id)
             taken[key] = taken.get(key, 0) + units
-    if shortages:
-        raise InsufficientStock(sorted(shortages, key=_line_index))
-    return plan
+    return plan, shortages
 
 
 def _bound_first(demand: Demand) -> bool:
@@ -129,13 +135,14 @@ def _parts(
     quantity: int,
     taken: Taken,
     strategy: AllocationStrategy,
-) -> Parts | None:
-    """Whole from the first that covers it, else piece by piece, backorders last."""
+) -> tuple[Parts, int]:
+    """Whole from the first that covers it, else piece by piece, backorders last; and what is
+    missing."""
     if len(levels) > 1:
         levels.sort(key=_ranking(books, taken, strategy))
     for level in levels:
         if level.available - _taken(taken, level) >= quantity:
-            return [(level.location_id, quantity)]
+            return [(level.location_id, quantity)], 0
     parts: dict[str, int] = {}
     for room in (_available, _promisable):
         for level in levels:
@@ -145,8 +152,8 @@ def _parts(
                 parts[level.location_id] = parts.get(level.location_id, 0) + units
                 quantity -= units
         if quantity == 0:
-            return list(parts.items())
-    return None
+            break
+    return list(parts.items()), quantity
 
 
 def _available(level: StockLevel) -> int:
@@ -169,23 +176,49 @@ def _ranking(
     return lambda level: (books.sites[level.location_id].priority, level.location_id)
 
 
-def _shortage(demand: Demand, levels: Sequence[StockLevel], taken: Taken) -> Shortage:
+def _shortage(
+    books: Books, now: datetime, demand: Demand, levels: Sequence[StockLevel], taken: Taken
+) -> Shortage:
     """What is left for this demand, and the counters behind it."""
     left = sum(max(level.promisable - _taken(taken, level), 0) for level in levels)
     item = demand.item
     shown = levels or [StockLevel(item.product_id, item.sku, demand.location_id)]
-    return Shortage.at(demand.line_index, demand.quantity, left, shown, demand.location_id)
+    return Shortage.at(
+        demand.line_index, demand.quantity, left, shown, demand.location_id,
+        books.next_hold_expiry(levels, now),
+    )  # fmt: skip
 
 
-def _single_location(books: Books, demands: Sequence[Demand]) -> str:
+def _from_one_location(
+    books: Books, now: datetime, demands: Sequence[Demand]
+) -> tuple[Plan, list[Shortage]]:
     """The first location whose available stock covers everything, else the first that covers it
-    with its backorder allowance."""
+    with its backorder allowance, else the one that comes closest."""
     names = _single_candidates(books, demands)
     for room in (_available, _promisable):
         for name in names:
-            if not _short_at(books, demands, name, room):
-                return name
-    raise InsufficientStock(_best_effort(books, demands, names))
+            if not _short_at(books, now, demands, name, room):
+                return [(demand, [(name, demand.quantity)]) for demand in demands], []
+    shortages = _best_effort(books, now, demands, names)
+    plans = (_what_there_is(books, demands, name) for name in names)
+    return max(plans, key=_units, default=[]), shortages
+
+
+def _what_there_is(books: Books, demands: Sequence[Demand], name: str) -> Plan:
+    taken: Taken = {}
+    plan: Plan = []
+    for demand in demands:
+        level = books.levels[demand.item.product_id].get(name)
+        room = 0 if level is None else level.promisable - _taken(taken, level)
+        units = max(0, min(room, demand.quantity))
+        key = (demand.item.product_id, name)
+        taken[key] = taken.get(key, 0) + units
+        plan.append((demand, [(name, units)] if units else []))
+    return plan
+
+
+def _units(plan: Plan) -> int:
+    return sum(units for _, parts in plan for _, units in parts)
 
 
 def _single_candidates(books: Books, demands: Sequence[Demand]) -> list[str]:
@@ -200,7 +233,11 @@ def _single_candidates(books: Books, demands: Sequence[Demand]) -> list[str]:
 
 
 def _short_at(
-    books: Books, demands: Sequence[Demand], name: str, room: Callable[[StockLevel], int]
+    books: Books,
+    now: datetime,
+    demands: Sequence[Demand],
+    name: str,
+    room: Callable[[StockLevel], int],
 ) -> list[Shortage]:
     """The shortages if everything came from ``name``; a bound and a free demand add up."""
     together: dict[str, Demand] = {}
@@ -213,33 +250,35 @@ def _short_at(
     for demand in together.values():
         levels = _candidates(books, demand)
         if not levels or room(levels[0]) < demand.quantity:
-            shortages.append(_shortage(demand, levels, {}))
+            shortages.append(_shortage(books, now, demand, levels, {}))
     return shortages
 
 
 def _best_effort(
-    books: Books, demands: Sequence[Demand], names: Sequence[str]
-) -> Sequence[Shortage]:
+    books: Books, now: datetime, demands: Sequence[Demand], names: Sequence[str]
+) -> list[Shortage]:
     """The shortages at the location that comes closest, so that the refusal explains itself."""
     if not names:
-        return [_shortage(demand, _candidates(books, demand), {}) for demand in demands]
-    return min((_short_at(books, demands, name, _promisable) for name in names), key=len)
+        return [_shortage(books, now, each, _candidates(books, each), {}) for each in demands]
+    return min((_short_at(books, now, demands, name, _promisable) for name in names), key=len)
 
 
 def _deal(demand: Demand, parts: Parts, shares: list[Share]) -> None:
-    """Hand a demand's parts out to its lines, in order."""
-    if len(parts) == 1:
+    """Hand a demand's parts out to its lines, in order, until nothing is left."""
+    if len(parts) == 1 and parts[0][1] == demand.quantity:
         place = parts[0][0]
         for index, quantity in demand.lines:
             shares.append(Share(index, demand.item, place, quantity))
         return
     left = iter(parts)
-    location_id, units = next(left)
+    location_id, units = next(left, ("", 0))
     for index, quantity in demand.lines:
         wanted = quantity
         while wanted:
             if not units:
-                location_id, units = next(left)
+                location_id, units = next(left, ("", 0))
+            if not units:
+                return
             dealt = min(units, wanted)
             shares.append(Share(index, demand.item, location_id, dealt))
             wanted -= dealt

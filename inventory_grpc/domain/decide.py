@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from inventory_grpc.domain import catalogue, commands, fulfilment, placing, stocktaking
+from inventory_grpc.domain import catalogue, commands, fulfilment, holds, placing, stocktaking
 from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.context import Context
-from inventory_grpc.domain.model import Order, Product, StockMovement
-from inventory_grpc.domain.results import Result, StockChange, Transfer
+from inventory_grpc.domain.model import Hold, Order, Product, StockMovement
+from inventory_grpc.domain.results import Conversion, Result, StockChange, Transfer
 
 # Any: each handler takes just its own command, which a dict of handlers cannot say.
 _HANDLERS: dict[type[commands.Command], Callable[[Books, Any, Context], Result]] = {
@@ -17,6 +17,11 @@ _HANDLERS: dict[type[commands.Command], Callable[[Books, Any, Context], Result]]
     commands.ShipOrder: fulfilment.ship,
     commands.CancelOrder: fulfilment.cancel,
     commands.ReturnOrder: fulfilment.return_order,
+    commands.CreateHold: holds.create,
+    commands.ExtendHold: holds.extend,
+    commands.ConvertHold: holds.convert,
+    commands.ReleaseHold: holds.release,
+    commands.ExpireHolds: holds.expire,
     commands.AdjustStock: stocktaking.adjust,
     commands.SetStock: stocktaking.set_stock,
     commands.SetStockPolicy: stocktaking.set_policy,
@@ -43,14 +48,19 @@ def without_new_ids(command: commands.Command, result: Result) -> Result:
     """The result as validate_only shows it: what was not created has no id."""
     match result:
         case Order() if isinstance(command, commands.PlaceOrder):
-            return replace(result, order_id="")
+            result = replace(result, order_id="")
         case Product() if isinstance(command, commands.CreateProduct):
-            return replace(result, product_id="")
+            result = replace(result, product_id="")
+        case Hold() if isinstance(command, commands.CreateHold):
+            result = replace(result, hold_id="")
+        case Conversion(hold, order):
+            hold = replace(hold, order_ids=hold.order_ids[:-1])
+            result = Conversion(hold, replace(order, order_id=""))
         case StockChange():
-            return replace(result, movement=_unwritten(result.movement))
+            result = replace(result, movement=_unwritten(result.movement))
         case Transfer():
             movements = tuple(map(_unwritten, result.movements))
-            return replace(result, transfer_id="", movements=movements)
+            result = replace(result, transfer_id="", movements=movements)
     return result
 
 

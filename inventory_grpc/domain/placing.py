@@ -1,15 +1,14 @@
 """Placing an order: allocate every line or refuse with what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from inventory_grpc.domain import lookup
 from inventory_grpc.domain.allocation import Share, allocate
 from inventory_grpc.domain.books import Books
-from inventory_grpc.domain.commands import DemandLine, PlaceOrder
+from inventory_grpc.domain.commands import PlaceOrder
 from inventory_grpc.domain.context import Context
-from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import CurrencyMismatch, TotalTooLarge
 from inventory_grpc.domain.ledger import post
 from inventory_grpc.domain.model import (
@@ -32,27 +31,27 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     lines = command.lines
     found = lookup.items(books, (line.product for line in lines))
     lookup.check_locations(books, [line.location_id for line in lines if line.location_id])
-    total = _total(found, lines)
-    shares = allocate(books, lines, found, command.allocation)
+    total = total_of((item.price, line.quantity) for item, line in zip(found, lines, strict=True))
+    shares = allocate(books, context.now, lines, found, command.allocation)
     order_id = context.ids.next()
     order_lines = _promise(books, context, order_id, shares)
     order = Order(
         order_id, OrderStatus.PENDING, order_lines, total,
         command.customer_reference, command.labels, 1, context.now, context.now, "",
     )  # fmt: skip
-    books.put_order(order, _created(order, context))
+    books.put_order(order, created(order, context))
     return order
 
 
-def _total(found: Sequence[Item], lines: Sequence[DemandLine]) -> Money | None:
-    """Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28."""
+def total_of(priced: Iterable[tuple[Money | None, int]]) -> Money | None:
+    """Of (unit price, units); None if nothing has a price. Raises CurrencyMismatch, TotalTooLarge.
+
+    Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28.
+    """
     amounts: dict[str, Decimal] = {}
-    for item, line in zip(found, lines, strict=True):
-        price = item.price
+    for price, units in priced:
         if price is not None:
-            amounts[price.currency] = price.amount * line.quantity + amounts.get(
-                price.currency, _ZERO
-            )
+            amounts[price.currency] = price.amount * units + amounts.get(price.currency, _ZERO)
     if not amounts:
         return None
     if len(amounts) > 1:
@@ -80,7 +79,8 @@ def _promise(
     return tuple(lines)
 
 
-def _created(order: Order, context: Context) -> OrderEvent:
+def created(order: Order, context: Context) -> OrderEvent:
+    """The first entry of an order's history."""
     return OrderEvent(
         context.ids.next(), order.order_id, OrderEventKind.CREATED, None, order.status,
         tuple((line.line_number, line.quantity) for line in order.lines),
