@@ -155,7 +155,7 @@ def test_a_server_older_than_the_database_serves_while_the_schema_still_suits_it
 def test_the_service_cannot_change_or_forget_what_happened(database: Database) -> None:
     conn = database.connect()
     conn.autocommit = True
-    for table in ("stock_movements", "order_events", "commits"):
+    for table in ("stock_movements", "order_events", "hold_events", "ledger_repairs", "commits"):
         for change in ("UPDATE {} SET commit_id = NULL", "DELETE FROM {}", "TRUNCATE {}"):
             with conn.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 cursor.execute(change.format(table))
@@ -173,6 +173,12 @@ def test_the_service_has_exactly_the_rights_it_needs(database: Database) -> None
 
     assert found == {
         "commits": "INSERT SELECT",
+        "hold_budgets": "INSERT SELECT UPDATE",
+        "hold_events": "INSERT SELECT",
+        "hold_lines": "INSERT SELECT UPDATE",
+        "holds": "INSERT SELECT UPDATE",
+        "leases": "INSERT SELECT UPDATE",
+        "ledger_repairs": "INSERT SELECT",
         "locations": "INSERT SELECT UPDATE",
         "order_events": "INSERT SELECT",
         "order_lines": "INSERT SELECT UPDATE",
