@@ -20,6 +20,9 @@ _TCP_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5}
 _PORT_MAX = 65_535
 
 _MIB = 1024 * 1024
+_DAY_SECONDS = 86_400
+_UNITS_MAX = 10**15
+"""What a counter may hold."""
 
 
 def default_data_dir() -> Path:
@@ -93,6 +96,30 @@ class Settings(BaseSettings):
         ge=0,
         le=600_000,
         description="How long a command waits in the side queue for a blocked row.",
+    )
+    hold_lines_max: int = Field(100, ge=1, le=100, description="Lines that one hold may have.")
+    hold_units_max: int = Field(
+        1_000_000, ge=1, le=_UNITS_MAX, description="Units that one hold may set aside."
+    )
+    hold_lifetime_seconds_max: int = Field(
+        30 * _DAY_SECONDS,
+        ge=1,
+        le=3_650 * _DAY_SECONDS,
+        description="How long a hold may last from its creation, however often it is extended.",
+    )
+    hold_units_per_caller_max: int = Field(
+        10_000_000,
+        ge=1,
+        le=_UNITS_MAX,
+        description="Units that the active holds of one caller may set aside together.",
+    )
+    hold_sweep_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="Pause between two passes over the holds that have expired; 0 leaves their "
+        "expiry to the calls that need the units.",
     )
     read_pool_size: int = Field(
         8, ge=1, le=256, description="Database connections (and threads) for reads per process."
