@@ -11,7 +11,8 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.domain.errors import DomainError, Draining, Overloaded, SkuTaken
-from inventory_grpc.rpc.guard import Guard, ReadCall
+from inventory_grpc.rpc.blocking import ReadCall
+from inventory_grpc.rpc.guard import Guard
 from inventory_grpc.rpc.registry import register
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc

@@ -1,0 +1,88 @@
+"""Plain handlers, in threads: nothing blocking runs on the event loop.
+
+A handler that streams is a generator function. Each of its messages is made in a thread, which is
+free for others while the client takes the message.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Executor, Future
+
+from google.protobuf.message import Message
+
+from inventory_grpc.rpc import reply
+from inventory_grpc.rpc.reply import Context, DeadlineOver
+
+Reply = Message | bytes
+Handler = Callable[[Message, Context], Awaitable[Reply]]
+"""What gRPC is given. One that streams writes to the context; what it returns is not sent."""
+
+
+class ReadCall:
+    """What a handler in a thread may ask of its call."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, seconds_left: float) -> None:
+        self.renew(seconds_left)
+
+    def renew(self, seconds_left: float) -> None:
+        """A stream goes on: the limit of 60 seconds is that of one message."""
+        self._deadline = time.monotonic() + seconds_left
+
+    def time_remaining(self) -> float:
+        """Seconds until the deadline, at most 60 when the call began; never negative."""
+        return max(self._deadline - time.monotonic(), 0.0)
+
+
+Blocking = Callable[[Message, ReadCall], Message]
+Streaming = Callable[[Message, ReadCall], Generator[Message, None, None]]
+
+
+def answering(handler: Blocking, threads: Executor) -> Handler:
+    """A handler that gives one answer."""
+
+    async def call(request: Message, context: Context) -> bytes:
+        in_thread = ReadCall(reply.time_left(context))
+        return await asyncio.wrap_future(threads.submit(_answer, handler, request, in_thread))
+
+    return call
+
+
+def streaming(handler: Streaming, threads: Executor) -> Handler:
+    """A handler that gives many; it is closed when the call ends, however it ends."""
+
+    async def call(request: Message, context: Context) -> bytes:
+        in_thread = ReadCall(reply.time_left(context))
+        answers = handler(request, in_thread)
+        step: Future[bytes | None] | None = None
+        try:
+            while True:
+                step = threads.submit(_next, answers, in_thread)
+                answer = await asyncio.wrap_future(step)
+                if answer is None:
+                    return b""
+                await context.write(answer)
+                in_thread.renew(reply.time_left(context))
+        finally:
+            if step is not None:
+                # Not before the step under way has ended, and in a thread, because it may block.
+                step.add_done_callback(lambda _: threads.submit(answers.close))
+
+    return call
+
+
+def _answer(handler: Blocking, request: Message, call: ReadCall) -> bytes:
+    """In a thread. Answers of up to 3 MiB are serialized here too, not on the loop."""
+    if call.time_remaining() <= 0:
+        raise DeadlineOver
+    return handler(request, call).SerializeToString()
+
+
+def _next(answers: Generator[Message, None, None], call: ReadCall) -> bytes | None:
+    """In a thread. None = that was all."""
+    if call.time_remaining() <= 0:
+        raise DeadlineOver
+    answer = next(answers, None)
+    return None if answer is None else answer.SerializeToString()
