@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Generic, TypeVar
 
 from inventory_grpc.domain.model import Money, MovementKind, ProductKey, StockLevel
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
 
 R = TypeVar("R")
 
@@ -63,6 +63,7 @@ class MovementQuery:
     location_id: str = ""
     kinds: tuple[MovementKind, ...] = ()
     order_id: str = ""
+    hold_id: str = ""
     request_id: str = ""
     start_time: datetime | None = None
     """Inclusive."""
@@ -89,6 +90,18 @@ class OrderEventQuery:
     """The events of one order, newest first."""
 
     order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldQuery:
+    """Which holds, newest first."""
+
+    statuses: tuple[HoldStatus, ...] = ()
+    """Any of these effective ones, each once; empty = all."""
+    owner_reference: str = ""
+    product: ProductKey | None = None
+    expires_before: datetime | None = None
+    """Exclusive."""
 
 
 @dataclass(frozen=True, slots=True)

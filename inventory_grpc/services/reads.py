@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from inventory_grpc.services.holds import Holds
 from inventory_grpc.services.locations import Locations
 from inventory_grpc.services.orders import Orders
 from inventory_grpc.services.paging import PageTokens
@@ -21,6 +22,7 @@ class Reads:
         self.locations = Locations(database, tokens)
         self.stock = Stock(database, tokens)
         self.orders = Orders(database, tokens)
+        self.holds = Holds(database, tokens)
 
     @classmethod
     def start(cls, settings: Settings) -> Self:

@@ -16,6 +16,7 @@ from typing import Final
 
 from inventory_grpc.domain.errors import PageTokenInvalid
 from inventory_grpc.domain.reads import (
+    HoldQuery,
     LocationQuery,
     MovementQuery,
     OrderEventQuery,
@@ -25,7 +26,13 @@ from inventory_grpc.domain.reads import (
 )
 
 Query = (
-    LocationQuery | MovementQuery | OrderEventQuery | OrderQuery | ProductQuery | StockLevelQuery
+    HoldQuery
+    | LocationQuery
+    | MovementQuery
+    | OrderEventQuery
+    | OrderQuery
+    | ProductQuery
+    | StockLevelQuery
 )
 Position = Sequence[str]
 """The sort key of the last row shown, as text."""

@@ -28,6 +28,10 @@ KEYS = ARRAY(KEY)
 ZERO: ColumnElement[int] = literal_column("0")
 """In the statement's text: a prepared one has parameters only for what the caller gives."""
 
+_MOMENT = select(func.clock_timestamp().label("now")).cte("moment")
+NOW: ColumnElement[datetime] = select(_MOMENT.c.now).scalar_subquery()
+"""The database's clock, read once per statement and after its snapshot was taken."""
+
 IN_ORDER: Final[Mapping[str, CoreExecuteOptionsParameter]] = {
     "execution_options": {
         PLANNER: "SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;"
