@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1einventory_grpc/v1/common.proto\x12\x0cinventory.v1\"X\n\x05Money\x12#\n\rcurrency_code\x18\x01 \x01(\tR\x0c\x63urrencyCode\x12\x14\n\x05units\x18\x02 \x01(\x03R\x05units\x12\x14\n\x05nanos\x18\x03 \x01(\x05R\x05nanos\"H\n\nProductKey\x12\x1f\n\nproduct_id\x18\x01 \x01(\tH\x00R\tproductId\x12\x12\n\x03sku\x18\x02 \x01(\tH\x00R\x03skuB\x05\n\x03key\"K\n\x0cLineQuantity\x12\x1f\n\x0bline_number\x18\x01 \x01(\x05R\nlineNumber\x12\x1a\n\x08quantity\x18\x02 \x01(\x03R\x08quantity\"}\n\nDemandLine\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.inventory.v1.ProductKeyR\x07product\x12\x1a\n\x08quantity\x18\x02 \x01(\x03R\x08quantity\x12\x1f\n\x0blocation_id\x18\x03 \x01(\tR\nlocationId*Z\n\tBatchMode\x12\x1a\n\x16\x42\x41TCH_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42\x41TCH_MODE_ATOMIC\x10\x01\x12\x1a\n\x16\x42\x41TCH_MODE_INDEPENDENT\x10\x02*\xa8\x01\n\x12\x41llocationStrategy\x12#\n\x1f\x41LLOCATION_STRATEGY_UNSPECIFIED\x10\x00\x12 \n\x1c\x41LLOCATION_STRATEGY_PRIORITY\x10\x01\x12\"\n\x1e\x41LLOCATION_STRATEGY_MOST_STOCK\x10\x02\x12\'\n#ALLOCATION_STRATEGY_SINGLE_LOCATION\x10\x03\x42/\n\x0cinventory.v1P\x01Z\x1dinventory_grpc/v1;inventoryv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1einventory_grpc/v1/common.proto\x12\x0cinventory.v1\"X\n\x05Money\x12#\n\rcurrency_code\x18\x01 \x01(\tR\x0c\x63urrencyCode\x12\x14\n\x05units\x18\x02 \x01(\x03R\x05units\x12\x14\n\x05nanos\x18\x03 \x01(\x05R\x05nanos\"H\n\nProductKey\x12\x1f\n\nproduct_id\x18\x01 \x01(\tH\x00R\tproductId\x12\x12\n\x03sku\x18\x02 \x01(\tH\x00R\x03skuB\x05\n\x03key\"K\n\x0cLineQuantity\x12\x1f\n\x0bline_number\x18\x01 \x01(\x05R\nlineNumber\x12\x1a\n\x08quantity\x18\x02 \x01(\x03R\x08quantity\"}\n\nDemandLine\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.inventory.v1.ProductKeyR\x07product\x12\x1a\n\x08quantity\x18\x02 \x01(\x03R\x08quantity\x12\x1f\n\x0blocation_id\x18\x03 \x01(\tR\nlocationId*Z\n\tBatchMode\x12\x1a\n\x16\x42\x41TCH_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42\x41TCH_MODE_ATOMIC\x10\x01\x12\x1a\n\x16\x42\x41TCH_MODE_INDEPENDENT\x10\x02*\xa8\x01\n\x12\x41llocationStrategy\x12#\n\x1f\x41LLOCATION_STRATEGY_UNSPECIFIED\x10\x00\x12 \n\x1c\x41LLOCATION_STRATEGY_PRIORITY\x10\x01\x12\"\n\x1e\x41LLOCATION_STRATEGY_MOST_STOCK\x10\x02\x12\'\n#ALLOCATION_STRATEGY_SINGLE_LOCATION\x10\x03*v\n\x0fLockingStrategy\x12 \n\x1cLOCKING_STRATEGY_UNSPECIFIED\x10\x00\x12 \n\x1cLOCKING_STRATEGY_PESSIMISTIC\x10\x01\x12\x1f\n\x1bLOCKING_STRATEGY_OPTIMISTIC\x10\x02\x42/\n\x0cinventory.v1P\x01Z\x1dinventory_grpc/v1;inventoryv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHMODE']._serialized_end=506
   _globals['_ALLOCATIONSTRATEGY']._serialized_start=509
   _globals['_ALLOCATIONSTRATEGY']._serialized_end=677
+  _globals['_LOCKINGSTRATEGY']._serialized_start=679
+  _globals['_LOCKINGSTRATEGY']._serialized_end=797
   _globals['_MONEY']._serialized_start=48
   _globals['_MONEY']._serialized_end=136
   _globals['_PRODUCTKEY']._serialized_start=138

@@ -81,12 +81,12 @@ class _AllocationStrategyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_All
     greedily by available, descending.
     """
     ALLOCATION_STRATEGY_SINGLE_LOCATION: _AllocationStrategy.ValueType  # 3
-    """All lines of the order from one location, by priority, else refused."""
+    """All lines from one location, by priority, else refused."""
 
 class AllocationStrategy(_AllocationStrategy, metaclass=_AllocationStrategyEnumTypeWrapper):
-    """From which locations the units of an order line are taken when the line names none. Ties are
-    broken by location_id. Backorder allowance is used only when the positive available stock
-    everywhere is used up, in the same order.
+    """From which locations the units of a line of an order or hold are taken when the line names none.
+    Ties are broken by location_id. Backorder allowance is used only when the positive available
+    stock everywhere is used up, in the same order.
     """
 
 ALLOCATION_STRATEGY_UNSPECIFIED: AllocationStrategy.ValueType  # 0
@@ -100,7 +100,40 @@ ALLOCATION_STRATEGY_MOST_STOCK: AllocationStrategy.ValueType  # 2
 greedily by available, descending.
 """
 ALLOCATION_STRATEGY_SINGLE_LOCATION: AllocationStrategy.ValueType  # 3
-"""All lines of the order from one location, by priority, else refused."""
+"""All lines from one location, by priority, else refused."""
+
+class _LockingStrategy:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LockingStrategyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LockingStrategy.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    LOCKING_STRATEGY_UNSPECIFIED: _LockingStrategy.ValueType  # 0
+    """PESSIMISTIC."""
+    LOCKING_STRATEGY_PESSIMISTIC: _LockingStrategy.ValueType  # 1
+    """Waits in line for the stock levels it needs, then decides. For stock that many want at once."""
+    LOCKING_STRATEGY_OPTIMISTIC: _LockingStrategy.ValueType  # 2
+    """Reads without locking and decides; writes only if all it read still has the same version. After
+    a conflict it decides again, a few times, then is refused with ABORTED / CONTENTION. For stock
+    that few want at once. In an ATOMIC batch it counts only if every row asks for it; one row that
+    does not makes the whole batch PESSIMISTIC.
+    """
+
+class LockingStrategy(_LockingStrategy, metaclass=_LockingStrategyEnumTypeWrapper):
+    """How a request that takes stock deals with others that want the same at the same moment. Either
+    gives the right answer; they differ in who waits and who is refused.
+    """
+
+LOCKING_STRATEGY_UNSPECIFIED: LockingStrategy.ValueType  # 0
+"""PESSIMISTIC."""
+LOCKING_STRATEGY_PESSIMISTIC: LockingStrategy.ValueType  # 1
+"""Waits in line for the stock levels it needs, then decides. For stock that many want at once."""
+LOCKING_STRATEGY_OPTIMISTIC: LockingStrategy.ValueType  # 2
+"""Reads without locking and decides; writes only if all it read still has the same version. After
+a conflict it decides again, a few times, then is refused with ABORTED / CONTENTION. For stock
+that few want at once. In an ATOMIC batch it counts only if every row asks for it; one row that
+does not makes the whole batch PESSIMISTIC.
+"""
 
 @typing.final
 class Money(message.Message):
@@ -164,14 +197,14 @@ class ProductKey(message.Message):
 
 @typing.final
 class LineQuantity(message.Message):
-    """Units of one line of an existing order."""
+    """Units of one line of an existing order or hold."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     LINE_NUMBER_FIELD_NUMBER: builtins.int
     QUANTITY_FIELD_NUMBER: builtins.int
     line_number: builtins.int
-    """OrderLine.line_number, from 1. Each line at most once in a request."""
+    """OrderLine.line_number or HoldLine.line_number, from 1. Each line at most once in a request."""
     quantity: builtins.int
     """Units, 1 .. 1,000,000,000."""
     def __init__(

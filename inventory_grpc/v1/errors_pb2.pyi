@@ -19,6 +19,7 @@ request_id.
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 import builtins as builtins
@@ -87,8 +88,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     Sample metadata: {"product_id": "0192..."}.
     """
     ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION, CreateOrder, AdjustStock, TransferStock, ShipOrder and the batches and
-    status changes that do the same. Detail: InsufficientStock, line by line.
+    """FAILED_PRECONDITION, CreateOrder, CreateHold, AdjustStock, TransferStock, ShipOrder and the
+    batches and status changes that do the same. Detail: InsufficientStock, line by line.
     Sample metadata: {"shortages_total": "2"}.
     """
     ERROR_REASON_INVALID_TRANSITION: _ErrorReason.ValueType  # 13
@@ -97,9 +98,10 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     "to": "CONFIRMED", "allowed": "DELIVERED,CANCELLED"}.
     """
     ERROR_REASON_QUANTITY_EXCEEDED: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION, ShipOrder, CancelOrder, ReturnOrder: more units than the line has open or
-    shipped. Detail: google.rpc.PreconditionFailure.
-    Sample metadata: {"order_id": "0192...", "line_number": "2", "requested": "5", "possible": "3"}.
+    """FAILED_PRECONDITION, ShipOrder, CancelOrder, ReturnOrder, ConvertHold: more units than the line
+    has open, shipped or held. Detail: google.rpc.PreconditionFailure.
+    Sample metadata: {"order_id": "0192...", "line_number": "2", "requested": "5",
+    "possible": "3"}; for ConvertHold "hold_id" instead of "order_id".
     """
     ERROR_REASON_PRODUCT_IN_USE: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION, DeleteProduct: it has stock on hand, allocated or held. Detail:
@@ -112,11 +114,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     Sample metadata: {"location_id": "berlin", "on_hand": "4", "allocated": "0", "held": "0"}.
     """
     ERROR_REASON_CURRENCY_MISMATCH: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION, CreateOrder: the lines' prices are in different currencies. Detail:
-    google.rpc.PreconditionFailure. Sample metadata: {"currencies": "EUR,USD"}.
+    """FAILED_PRECONDITION, CreateOrder, ConvertHold: the lines' prices are in different currencies.
+    Detail: google.rpc.PreconditionFailure. Sample metadata: {"currencies": "EUR,USD"}.
     """
     ERROR_REASON_TOTAL_TOO_LARGE: _ErrorReason.ValueType  # 18
-    """FAILED_PRECONDITION, CreateOrder: the total exceeds 999,999,999,999.9999. Detail:
+    """FAILED_PRECONDITION, CreateOrder, ConvertHold: the total exceeds 999,999,999,999.9999. Detail:
     google.rpc.PreconditionFailure. Sample metadata: {"total": "1000000000000.0000"}.
     """
     ERROR_REASON_QUANTITY_LIMIT: _ErrorReason.ValueType  # 19
@@ -131,7 +133,8 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_CONTENTION: _ErrorReason.ValueType  # 21
     """ABORTED, every mutation: the transaction was re-run as often as allowed and met a conflict
-    every time. Retry with the same request_id. Sample metadata: {"attempts": "5"}.
+    every time; with OPTIMISTIC locking, somebody else changed what it had read every time. Retry
+    with the same request_id. Sample metadata: {"attempts": "5"}.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 22
     """UNAVAILABLE, every RPC: the server has as many calls as it can hold. Details:
@@ -152,6 +155,34 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 26
     """INTERNAL: a bug in the server. The text is opaque; the server's log has it all, under the
     incident id. Sample metadata: {"incident": "0192..."}.
+    """
+    ERROR_REASON_HOLD_NOT_FOUND: _ErrorReason.ValueType  # 27
+    """NOT_FOUND, HoldService, ListStockMovements. Detail: google.rpc.ResourceInfo.
+    Sample metadata: {"missing": "0192..."}.
+    """
+    ERROR_REASON_HOLD_EXPIRED: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold's time is over, so what was
+    left of it went back. Make a new one. Detail: google.rpc.PreconditionFailure.
+    Sample metadata: {"hold_id": "0192...", "expire_time": "2026-02-03T04:05:06+00:00"}.
+    """
+    ERROR_REASON_HOLD_CONVERTED: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold became an order; order_id
+    is that of the last one, if it became several. Detail: google.rpc.PreconditionFailure.
+    Sample metadata: {"hold_id": "0192...", "order_id": "0192..."}.
+    """
+    ERROR_REASON_HOLD_RELEASED: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold was released. Make a new
+    one. Detail: google.rpc.PreconditionFailure. Sample metadata: {"hold_id": "0192..."}.
+    """
+    ERROR_REASON_HOLD_BUDGET_EXCEEDED: _ErrorReason.ValueType  # 31
+    """RESOURCE_EXHAUSTED, CreateHold, ExtendHold: more than this server lets a caller hold. `limit`
+    is what is limited: `lines` or `units` of one hold, its `lifetime_seconds` from its creation to
+    its end, however often it is extended, or `caller_units`, which all the caller's active holds
+    have together (`in_use`: those of the others). Details: google.rpc.QuotaFailure, and for
+    caller_units google.rpc.RetryInfo, because holds end by themselves. The refusal is not stored:
+    the same request_id may succeed later.
+    Sample metadata: {"limit": "caller_units", "requested": "50", "allowed": "1000",
+    "in_use": "980"}.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -206,8 +237,8 @@ ERROR_REASON_PRODUCT_NOT_DELETED: ErrorReason.ValueType  # 11
 Sample metadata: {"product_id": "0192..."}.
 """
 ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION, CreateOrder, AdjustStock, TransferStock, ShipOrder and the batches and
-status changes that do the same. Detail: InsufficientStock, line by line.
+"""FAILED_PRECONDITION, CreateOrder, CreateHold, AdjustStock, TransferStock, ShipOrder and the
+batches and status changes that do the same. Detail: InsufficientStock, line by line.
 Sample metadata: {"shortages_total": "2"}.
 """
 ERROR_REASON_INVALID_TRANSITION: ErrorReason.ValueType  # 13
@@ -216,9 +247,10 @@ google.rpc.PreconditionFailure. Sample metadata: {"order_id": "0192...", "from":
 "to": "CONFIRMED", "allowed": "DELIVERED,CANCELLED"}.
 """
 ERROR_REASON_QUANTITY_EXCEEDED: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION, ShipOrder, CancelOrder, ReturnOrder: more units than the line has open or
-shipped. Detail: google.rpc.PreconditionFailure.
-Sample metadata: {"order_id": "0192...", "line_number": "2", "requested": "5", "possible": "3"}.
+"""FAILED_PRECONDITION, ShipOrder, CancelOrder, ReturnOrder, ConvertHold: more units than the line
+has open, shipped or held. Detail: google.rpc.PreconditionFailure.
+Sample metadata: {"order_id": "0192...", "line_number": "2", "requested": "5",
+"possible": "3"}; for ConvertHold "hold_id" instead of "order_id".
 """
 ERROR_REASON_PRODUCT_IN_USE: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION, DeleteProduct: it has stock on hand, allocated or held. Detail:
@@ -231,11 +263,11 @@ google.rpc.PreconditionFailure.
 Sample metadata: {"location_id": "berlin", "on_hand": "4", "allocated": "0", "held": "0"}.
 """
 ERROR_REASON_CURRENCY_MISMATCH: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION, CreateOrder: the lines' prices are in different currencies. Detail:
-google.rpc.PreconditionFailure. Sample metadata: {"currencies": "EUR,USD"}.
+"""FAILED_PRECONDITION, CreateOrder, ConvertHold: the lines' prices are in different currencies.
+Detail: google.rpc.PreconditionFailure. Sample metadata: {"currencies": "EUR,USD"}.
 """
 ERROR_REASON_TOTAL_TOO_LARGE: ErrorReason.ValueType  # 18
-"""FAILED_PRECONDITION, CreateOrder: the total exceeds 999,999,999,999.9999. Detail:
+"""FAILED_PRECONDITION, CreateOrder, ConvertHold: the total exceeds 999,999,999,999.9999. Detail:
 google.rpc.PreconditionFailure. Sample metadata: {"total": "1000000000000.0000"}.
 """
 ERROR_REASON_QUANTITY_LIMIT: ErrorReason.ValueType  # 19
@@ -250,7 +282,8 @@ also "current_on_hand", and "expected_on_hand" instead if that was the precondit
 """
 ERROR_REASON_CONTENTION: ErrorReason.ValueType  # 21
 """ABORTED, every mutation: the transaction was re-run as often as allowed and met a conflict
-every time. Retry with the same request_id. Sample metadata: {"attempts": "5"}.
+every time; with OPTIMISTIC locking, somebody else changed what it had read every time. Retry
+with the same request_id. Sample metadata: {"attempts": "5"}.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 22
 """UNAVAILABLE, every RPC: the server has as many calls as it can hold. Details:
@@ -271,6 +304,34 @@ Details: google.rpc.RetryInfo. Sample metadata: {"waited_ms": "5000"}.
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26
 """INTERNAL: a bug in the server. The text is opaque; the server's log has it all, under the
 incident id. Sample metadata: {"incident": "0192..."}.
+"""
+ERROR_REASON_HOLD_NOT_FOUND: ErrorReason.ValueType  # 27
+"""NOT_FOUND, HoldService, ListStockMovements. Detail: google.rpc.ResourceInfo.
+Sample metadata: {"missing": "0192..."}.
+"""
+ERROR_REASON_HOLD_EXPIRED: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold's time is over, so what was
+left of it went back. Make a new one. Detail: google.rpc.PreconditionFailure.
+Sample metadata: {"hold_id": "0192...", "expire_time": "2026-02-03T04:05:06+00:00"}.
+"""
+ERROR_REASON_HOLD_CONVERTED: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold became an order; order_id
+is that of the last one, if it became several. Detail: google.rpc.PreconditionFailure.
+Sample metadata: {"hold_id": "0192...", "order_id": "0192..."}.
+"""
+ERROR_REASON_HOLD_RELEASED: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION, ExtendHold, ConvertHold, ReleaseHold: the hold was released. Make a new
+one. Detail: google.rpc.PreconditionFailure. Sample metadata: {"hold_id": "0192..."}.
+"""
+ERROR_REASON_HOLD_BUDGET_EXCEEDED: ErrorReason.ValueType  # 31
+"""RESOURCE_EXHAUSTED, CreateHold, ExtendHold: more than this server lets a caller hold. `limit`
+is what is limited: `lines` or `units` of one hold, its `lifetime_seconds` from its creation to
+its end, however often it is extended, or `caller_units`, which all the caller's active holds
+have together (`in_use`: those of the others). Details: google.rpc.QuotaFailure, and for
+caller_units google.rpc.RetryInfo, because holds end by themselves. The refusal is not stored:
+the same request_id may succeed later.
+Sample metadata: {"limit": "caller_units", "requested": "50", "allowed": "1000",
+"in_use": "980"}.
 """
 
 @typing.final
@@ -321,6 +382,7 @@ class StockShortage(message.Message):
     ALLOCATED_FIELD_NUMBER: builtins.int
     HELD_FIELD_NUMBER: builtins.int
     SAFETY_STOCK_FIELD_NUMBER: builtins.int
+    NEXT_HOLD_EXPIRY_FIELD_NUMBER: builtins.int
     line_index: builtins.int
     """Index of the first request line of this demand, from 0; where the request has no lines, that of
     the request that placed the order.
@@ -343,6 +405,12 @@ class StockShortage(message.Message):
     """Units set aside by active holds."""
     safety_stock: builtins.int
     """Units never promised."""
+    @builtins.property
+    def next_hold_expiry(self) -> timestamp_pb2.Timestamp:
+        """When the next of the active holds on these units expires, if nobody extends, converts or
+        releases it before; unset when there is none. A good moment to try again.
+        """
+
     def __init__(
         self,
         *,
@@ -356,10 +424,11 @@ class StockShortage(message.Message):
         allocated: builtins.int = ...,
         held: builtins.int = ...,
         safety_stock: builtins.int = ...,
+        next_hold_expiry: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["next_hold_expiry", b"next_hold_expiry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "available", b"available", "held", b"held", "line_index", b"line_index", "location_id", b"location_id", "on_hand", b"on_hand", "product_id", b"product_id", "requested", b"requested", "safety_stock", b"safety_stock", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "available", b"available", "held", b"held", "line_index", b"line_index", "location_id", b"location_id", "next_hold_expiry", b"next_hold_expiry", "on_hand", b"on_hand", "product_id", b"product_id", "requested", b"requested", "safety_stock", b"safety_stock", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

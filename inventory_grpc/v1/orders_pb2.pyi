@@ -31,7 +31,7 @@ class _OrderStatusEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_OrderStatu
     ORDER_STATUS_UNSPECIFIED: _OrderStatus.ValueType  # 0
     """Never sent."""
     ORDER_STATUS_PENDING: _OrderStatus.ValueType  # 1
-    """Placed; its units are allocated."""
+    """Placed, or converted from a hold; its units are allocated."""
     ORDER_STATUS_CONFIRMED: _OrderStatus.ValueType  # 2
     """Accepted by the merchant."""
     ORDER_STATUS_PARTIALLY_SHIPPED: _OrderStatus.ValueType  # 3
@@ -62,7 +62,7 @@ class OrderStatus(_OrderStatus, metaclass=_OrderStatusEnumTypeWrapper):
 ORDER_STATUS_UNSPECIFIED: OrderStatus.ValueType  # 0
 """Never sent."""
 ORDER_STATUS_PENDING: OrderStatus.ValueType  # 1
-"""Placed; its units are allocated."""
+"""Placed, or converted from a hold; its units are allocated."""
 ORDER_STATUS_CONFIRMED: OrderStatus.ValueType  # 2
 """Accepted by the merchant."""
 ORDER_STATUS_PARTIALLY_SHIPPED: OrderStatus.ValueType  # 3
@@ -176,6 +176,7 @@ class Order(message.Message):
     TOTAL_FIELD_NUMBER: builtins.int
     CUSTOMER_REFERENCE_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
+    HOLD_ID_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     UPDATE_TIME_FIELD_NUMBER: builtins.int
@@ -186,6 +187,8 @@ class Order(message.Message):
     """Its state."""
     customer_reference: builtins.str
     """The caller's own reference, at most 255 characters."""
+    hold_id: builtins.str
+    """The hold it was converted from; empty for an order that was placed directly."""
     version: builtins.int
     """Counts up by one per change, from 1."""
     status_reason: builtins.str
@@ -219,6 +222,7 @@ class Order(message.Message):
         total: common_pb2.Money | None = ...,
         customer_reference: builtins.str = ...,
         labels: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        hold_id: builtins.str = ...,
         version: builtins.int = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         update_time: timestamp_pb2.Timestamp | None = ...,
@@ -226,7 +230,7 @@ class Order(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "customer_reference", b"customer_reference", "labels", b"labels", "lines", b"lines", "order_id", b"order_id", "status", b"status", "status_reason", b"status_reason", "total", b"total", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "customer_reference", b"customer_reference", "hold_id", b"hold_id", "labels", b"labels", "lines", b"lines", "order_id", b"order_id", "status", b"status", "status_reason", b"status_reason", "total", b"total", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -251,7 +255,9 @@ class OrderLine(message.Message):
     line_number: builtins.int
     """From 1."""
     requested_line: builtins.int
-    """Index of the line in the request, from 0."""
+    """Index of the line in the request that made the order, from 0; of a hold that was converted
+    without naming lines, HoldLine.requested_line.
+    """
     product_id: builtins.str
     """The product's id."""
     sku: builtins.str
@@ -322,6 +328,7 @@ class CreateOrderRequest(message.Message):
     LABELS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    LOCKING_FIELD_NUMBER: builtins.int
     allocation: common_pb2.AllocationStrategy.ValueType
     """PRIORITY by default."""
     customer_reference: builtins.str
@@ -332,6 +339,8 @@ class CreateOrderRequest(message.Message):
     """
     validate_only: builtins.bool
     """Same checks, same answer, nothing kept. INVALID_FIELD on the row of a batch."""
+    locking: common_pb2.LockingStrategy.ValueType
+    """PESSIMISTIC by default."""
     @builtins.property
     def lines(self) -> containers.RepeatedCompositeFieldContainer[common_pb2.DemandLine]:
         """1-100 lines."""
@@ -349,10 +358,11 @@ class CreateOrderRequest(message.Message):
         labels: abc.Mapping[builtins.str, builtins.str] | None = ...,
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
+        locking: common_pb2.LockingStrategy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocation", b"allocation", "customer_reference", b"customer_reference", "labels", b"labels", "lines", b"lines", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["allocation", b"allocation", "customer_reference", b"customer_reference", "labels", b"labels", "lines", b"lines", "locking", b"locking", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,7 +101,8 @@ class OrderServiceServicer:
     def CreateOrder(self, request, context):
         """Places an order, all lines or none.
         Errors: INVALID_FIELD, REQUEST_ID_REUSED, PRODUCT_NOT_FOUND (also when deleted),
-        LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+        LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT;
+        CONTENTION above all with OPTIMISTIC.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,8 @@ class OrderServiceStub:
     CreateOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CreateOrderRequest, _orders_pb2.CreateOrderResponse]
     """Places an order, all lines or none.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, PRODUCT_NOT_FOUND (also when deleted),
-    LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+    LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT;
+    CONTENTION above all with OPTIMISTIC.
     """
     BatchCreateOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchCreateOrdersRequest, _orders_pb2.BatchCreateOrdersResponse]
     """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
@@ -94,7 +95,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     CreateOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CreateOrderRequest, _orders_pb2.CreateOrderResponse]  # type: ignore[assignment]
     """Places an order, all lines or none.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED, PRODUCT_NOT_FOUND (also when deleted),
-    LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+    LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT;
+    CONTENTION above all with OPTIMISTIC.
     """
     BatchCreateOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchCreateOrdersRequest, _orders_pb2.BatchCreateOrdersResponse]  # type: ignore[assignment]
     """Places up to 1,000 orders with at most 10,000 lines in all. Errors: those of CreateOrder, per
@@ -153,7 +155,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_orders_pb2.CreateOrderResponse, _abc.Awaitable[_orders_pb2.CreateOrderResponse]]:
         """Places an order, all lines or none.
         Errors: INVALID_FIELD, REQUEST_ID_REUSED, PRODUCT_NOT_FOUND (also when deleted),
-        LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT.
+        LOCATION_NOT_FOUND, CURRENCY_MISMATCH, TOTAL_TOO_LARGE, INSUFFICIENT_STOCK, QUANTITY_LIMIT;
+        CONTENTION above all with OPTIMISTIC.
         """
 
     @_abc_1.abstractmethod

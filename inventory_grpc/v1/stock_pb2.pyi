@@ -38,8 +38,16 @@ class _MovementKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_MovementK
     """SetStock; written also when nothing differed."""
     MOVEMENT_KIND_POLICY_CHANGED: _MovementKind.ValueType  # 4
     """SetStockPolicy; the deltas are zero."""
+    MOVEMENT_KIND_HELD: _MovementKind.ValueType  # 5
+    """Set aside by a hold: held rises."""
+    MOVEMENT_KIND_HOLD_RELEASED: _MovementKind.ValueType  # 6
+    """Given back by the release of a hold, or of what a conversion left: held falls."""
+    MOVEMENT_KIND_HOLD_EXPIRED: _MovementKind.ValueType  # 7
+    """Given back because a hold's time was over: held falls."""
     MOVEMENT_KIND_ALLOCATED: _MovementKind.ValueType  # 8
-    """Promised to an order."""
+    """Promised to an order: allocated rises. When a hold is converted, held falls by as much in the
+    same movement, which carries both ids.
+    """
     MOVEMENT_KIND_DEALLOCATED: _MovementKind.ValueType  # 9
     """Given back by a cancellation."""
     MOVEMENT_KIND_SHIPPED: _MovementKind.ValueType  # 10
@@ -64,8 +72,16 @@ MOVEMENT_KIND_COUNTED: MovementKind.ValueType  # 3
 """SetStock; written also when nothing differed."""
 MOVEMENT_KIND_POLICY_CHANGED: MovementKind.ValueType  # 4
 """SetStockPolicy; the deltas are zero."""
+MOVEMENT_KIND_HELD: MovementKind.ValueType  # 5
+"""Set aside by a hold: held rises."""
+MOVEMENT_KIND_HOLD_RELEASED: MovementKind.ValueType  # 6
+"""Given back by the release of a hold, or of what a conversion left: held falls."""
+MOVEMENT_KIND_HOLD_EXPIRED: MovementKind.ValueType  # 7
+"""Given back because a hold's time was over: held falls."""
 MOVEMENT_KIND_ALLOCATED: MovementKind.ValueType  # 8
-"""Promised to an order."""
+"""Promised to an order: allocated rises. When a hold is converted, held falls by as much in the
+same movement, which carries both ids.
+"""
 MOVEMENT_KIND_DEALLOCATED: MovementKind.ValueType  # 9
 """Given back by a cancellation."""
 MOVEMENT_KIND_SHIPPED: MovementKind.ValueType  # 10
@@ -150,7 +166,9 @@ class StockLevel(message.Message):
     allocated: builtins.int
     """Units promised to orders and not yet shipped."""
     held: builtins.int
-    """Units set aside by active holds."""
+    """Units set aside by active holds. Those of a due hold are left out from its expire_time on, also
+    while its expiry is not written yet.
+    """
     safety_stock: builtins.int
     """Units never promised."""
     backorder_limit: builtins.int
@@ -164,7 +182,9 @@ class StockLevel(message.Message):
     max(0, allocated + held - on_hand - backorder_limit) as things improve.
     """
     version: builtins.int
-    """Counts up by one per movement; 0 = never had stock."""
+    """Counts up by one per movement; 0 = never had stock. The HOLD_EXPIRED movement of a due hold is
+    written some moments after `held` leaves its units out, and the version follows only then.
+    """
     @builtins.property
     def update_time(self) -> timestamp_pb2.Timestamp:
         """Time of the last movement; unset at version 0."""
@@ -215,6 +235,7 @@ class StockMovement(message.Message):
     STOCK_VERSION_FIELD_NUMBER: builtins.int
     LINE_NUMBER_FIELD_NUMBER: builtins.int
     ORDER_ID_FIELD_NUMBER: builtins.int
+    HOLD_ID_FIELD_NUMBER: builtins.int
     TRANSFER_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     ACTOR_FIELD_NUMBER: builtins.int
@@ -248,15 +269,19 @@ class StockMovement(message.Message):
     stock_version: builtins.int
     """StockLevel.version after it."""
     line_number: builtins.int
-    """OrderLine.line_number, or 1 + the index of the transfer's line; 0 = none."""
+    """OrderLine.line_number; of HELD, HOLD_RELEASED and HOLD_EXPIRED HoldLine.line_number; of a
+    transfer 1 + the index of its line; 0 = none.
+    """
     order_id: builtins.str
     """The order it belongs to, or empty."""
+    hold_id: builtins.str
+    """The hold it belongs to, or empty."""
     transfer_id: builtins.str
     """The transfer it belongs to, or empty."""
     request_id: builtins.str
-    """The request that caused it."""
+    """The request that caused it; one of the service's own for HOLD_EXPIRED."""
     actor: builtins.str
-    """The caller that caused it."""
+    """The caller that caused it; `system:expiry` for HOLD_EXPIRED."""
     reason: AdjustmentReason.ValueType
     """Set for adjustments."""
     note: builtins.str
@@ -283,6 +308,7 @@ class StockMovement(message.Message):
         stock_version: builtins.int = ...,
         line_number: builtins.int = ...,
         order_id: builtins.str = ...,
+        hold_id: builtins.str = ...,
         transfer_id: builtins.str = ...,
         request_id: builtins.str = ...,
         actor: builtins.str = ...,
@@ -292,7 +318,7 @@ class StockMovement(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["actor", b"actor", "allocated_after", b"allocated_after", "allocated_delta", b"allocated_delta", "held_after", b"held_after", "held_delta", b"held_delta", "kind", b"kind", "line_number", b"line_number", "location_id", b"location_id", "movement_id", b"movement_id", "note", b"note", "occur_time", b"occur_time", "on_hand_after", b"on_hand_after", "on_hand_delta", b"on_hand_delta", "order_id", b"order_id", "product_id", b"product_id", "reason", b"reason", "request_id", b"request_id", "shortfall_after", b"shortfall_after", "sku", b"sku", "stock_version", b"stock_version", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["actor", b"actor", "allocated_after", b"allocated_after", "allocated_delta", b"allocated_delta", "held_after", b"held_after", "held_delta", b"held_delta", "hold_id", b"hold_id", "kind", b"kind", "line_number", b"line_number", "location_id", b"location_id", "movement_id", b"movement_id", "note", b"note", "occur_time", b"occur_time", "on_hand_after", b"on_hand_after", "on_hand_delta", b"on_hand_delta", "order_id", b"order_id", "product_id", b"product_id", "reason", b"reason", "request_id", b"request_id", "shortfall_after", b"shortfall_after", "sku", b"sku", "stock_version", b"stock_version", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -942,7 +968,7 @@ class Availability(message.Message):
     allocated: builtins.int
     """Units promised to orders and not yet shipped, summed."""
     held: builtins.int
-    """Units set aside by active holds, summed."""
+    """Units set aside by active holds, summed; those of due holds are left out."""
     available: builtins.int
     """on_hand - allocated - held - safety stock, summed; negative when more is promised."""
     @builtins.property
@@ -1010,6 +1036,7 @@ class StockMovementFilter(message.Message):
     LOCATION_ID_FIELD_NUMBER: builtins.int
     KINDS_FIELD_NUMBER: builtins.int
     ORDER_ID_FIELD_NUMBER: builtins.int
+    HOLD_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
     END_TIME_FIELD_NUMBER: builtins.int
@@ -1017,6 +1044,8 @@ class StockMovementFilter(message.Message):
     """Only at this location; empty = all."""
     order_id: builtins.str
     """Only of this order."""
+    hold_id: builtins.str
+    """Only of this hold."""
     request_id: builtins.str
     """Only of this request."""
     @builtins.property
@@ -1042,13 +1071,14 @@ class StockMovementFilter(message.Message):
         location_id: builtins.str = ...,
         kinds: abc.Iterable[MovementKind.ValueType] | None = ...,
         order_id: builtins.str = ...,
+        hold_id: builtins.str = ...,
         request_id: builtins.str = ...,
         start_time: timestamp_pb2.Timestamp | None = ...,
         end_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "product", b"product", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "kinds", b"kinds", "location_id", b"location_id", "order_id", b"order_id", "product", b"product", "request_id", b"request_id", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "hold_id", b"hold_id", "kinds", b"kinds", "location_id", b"location_id", "order_id", b"order_id", "product", b"product", "request_id", b"request_id", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1117,3 +1147,155 @@ class ListStockMovementsResponse(message.Message):
     _WhichOneofReturnType__total_size: _TypeAlias = typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
+
+@typing.final
+class CheckConsistencyRequest(message.Message):
+    """Request of CheckConsistency."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def products(self) -> containers.RepeatedCompositeFieldContainer[common_pb2.ProductKey]:
+        """At most 1,000 products to check; empty = all, deleted ones too."""
+
+    def __init__(
+        self,
+        *,
+        products: abc.Iterable[common_pb2.ProductKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CheckConsistencyResponse(message.Message):
+    """Answer of CheckConsistency: one item of the stream."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Violation(message.Message):
+        """One invariant that does not hold for one level."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        INVARIANT_FIELD_NUMBER: builtins.int
+        PRODUCT_ID_FIELD_NUMBER: builtins.int
+        LOCATION_ID_FIELD_NUMBER: builtins.int
+        EXPECTED_FIELD_NUMBER: builtins.int
+        ACTUAL_FIELD_NUMBER: builtins.int
+        FIRST_BAD_VERSION_FIELD_NUMBER: builtins.int
+        invariant: builtins.str
+        """Which one:
+        - ON_HAND, ALLOCATED, HELD: the level's counter is the sum of its movements' deltas.
+        - ORDER_LINES: allocated is what the lines of orders have open there.
+        - HOLD_LINES: held is what the lines of holds have open there.
+        - VERSIONS: the versions of its movements are 1 .. StockLevel.version, without gaps.
+        - AFTER_VALUES: each movement's after-values are those of the one before plus its deltas.
+        - POLICY: nothing is negative, and no more is promised than on_hand + backorder_limit +
+          shortfall.
+        - ORDER_NET, HOLD_NET: the movements of one order or hold there come to what its lines have
+          open; to 0 once nothing of it is.
+        - SHORTFALL: it is no larger than it must be, and no smaller.
+        More may follow.
+        """
+        product_id: builtins.str
+        """The product's id."""
+        location_id: builtins.str
+        """The location."""
+        expected: builtins.int
+        """What it would have to be, by the invariant: a sum of the ledger or of lines, a version or a
+        bound.
+        """
+        actual: builtins.int
+        """What it is."""
+        first_bad_version: builtins.int
+        """The first StockLevel.version at which it does not hold, as far as the ledger tells; 0 = none
+        to name.
+        """
+        def __init__(
+            self,
+            *,
+            invariant: builtins.str = ...,
+            product_id: builtins.str = ...,
+            location_id: builtins.str = ...,
+            expected: builtins.int = ...,
+            actual: builtins.int = ...,
+            first_bad_version: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["actual", b"actual", "expected", b"expected", "first_bad_version", b"first_bad_version", "invariant", b"invariant", "location_id", b"location_id", "product_id", b"product_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @typing.final
+    class Summary(message.Message):
+        """What was checked."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        PRODUCTS_FIELD_NUMBER: builtins.int
+        LEVELS_FIELD_NUMBER: builtins.int
+        MOVEMENTS_FIELD_NUMBER: builtins.int
+        VIOLATIONS_FIELD_NUMBER: builtins.int
+        START_TIME_FIELD_NUMBER: builtins.int
+        END_TIME_FIELD_NUMBER: builtins.int
+        products: builtins.int
+        """Products checked."""
+        levels: builtins.int
+        """Stock levels checked."""
+        movements: builtins.int
+        """Movements checked."""
+        violations: builtins.int
+        """Violations found and sent; 0 = all is well."""
+        @builtins.property
+        def start_time(self) -> timestamp_pb2.Timestamp:
+            """When the first range was read."""
+
+        @builtins.property
+        def end_time(self) -> timestamp_pb2.Timestamp:
+            """When the last range was read."""
+
+        def __init__(
+            self,
+            *,
+            products: builtins.int = ...,
+            levels: builtins.int = ...,
+            movements: builtins.int = ...,
+            violations: builtins.int = ...,
+            start_time: timestamp_pb2.Timestamp | None = ...,
+            end_time: timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["end_time", b"end_time", "levels", b"levels", "movements", b"movements", "products", b"products", "start_time", b"start_time", "violations", b"violations"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VIOLATION_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def violation(self) -> CheckConsistencyResponse.Violation:
+        """One finding."""
+
+    @builtins.property
+    def summary(self) -> CheckConsistencyResponse.Summary:
+        """The end of the stream."""
+
+    def __init__(
+        self,
+        *,
+        violation: CheckConsistencyResponse.Violation | None = ...,
+        summary: CheckConsistencyResponse.Summary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["item", b"item", "summary", b"summary", "violation", b"violation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["item", b"item", "summary", b"summary", "violation", b"violation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_item: _TypeAlias = typing.Literal["violation", "summary"]  # noqa: Y015
+    _WhichOneofArgType_item: _TypeAlias = typing.Literal["item", b"item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...

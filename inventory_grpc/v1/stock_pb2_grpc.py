@@ -80,6 +80,11 @@ class StockServiceStub:
                 request_serializer=inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsRequest.SerializeToString,
                 response_deserializer=inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsResponse.FromString,
                 _registered_method=True)
+        self.CheckConsistency = channel.unary_stream(
+                '/inventory.v1.StockService/CheckConsistency',
+                request_serializer=inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyRequest.SerializeToString,
+                response_deserializer=inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyResponse.FromString,
+                _registered_method=True)
 
 
 class StockServiceServicer:
@@ -160,7 +165,20 @@ class StockServiceServicer:
 
     def ListStockMovements(self, request, context):
         """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
+        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND, HOLD_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckConsistency(self, request, context):
+        """Proves that counters, ledger, orders and holds agree, or says where they do not. Read only;
+        meant to run while traffic does. Products are checked range by range, each range in one
+        snapshot of the database, so that no change is seen by halves and no violation is a false
+        alarm. A due hold whose expiry is not written yet counts as held on both sides: in the level's
+        counter, and in the sums it is compared with. Violations are streamed as they are found; the
+        last message, and no other, is the summary: a stream without one was cut short.
+        Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,6 +231,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.ListStockMovements,
                     request_deserializer=inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsRequest.FromString,
                     response_serializer=inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsResponse.SerializeToString,
+            ),
+            'CheckConsistency': grpc.unary_stream_rpc_method_handler(
+                    servicer.CheckConsistency,
+                    request_deserializer=inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyRequest.FromString,
+                    response_serializer=inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -459,6 +482,33 @@ class StockService:
             '/inventory.v1.StockService/ListStockMovements',
             inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsRequest.SerializeToString,
             inventory__grpc_dot_v1_dot_stock__pb2.ListStockMovementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/inventory.v1.StockService/CheckConsistency',
+            inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyRequest.SerializeToString,
+            inventory__grpc_dot_v1_dot_stock__pb2.CheckConsistencyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,7 +75,16 @@ class StockServiceStub:
     """
     ListStockMovements: _grpc.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]
     """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
+    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND, HOLD_NOT_FOUND.
+    """
+    CheckConsistency: _grpc.UnaryStreamMultiCallable[_stock_pb2.CheckConsistencyRequest, _stock_pb2.CheckConsistencyResponse]
+    """Proves that counters, ledger, orders and holds agree, or says where they do not. Read only;
+    meant to run while traffic does. Products are checked range by range, each range in one
+    snapshot of the database, so that no change is seen by halves and no violation is a false
+    alarm. A due hold whose expiry is not written yet counts as held on both sides: in the level's
+    counter, and in the sums it is compared with. Violations are streamed as they are found; the
+    last message, and no other, is the summary: a stream without one was cut short.
+    Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -125,7 +134,16 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     ListStockMovements: _aio.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]  # type: ignore[assignment]
     """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
+    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND, HOLD_NOT_FOUND.
+    """
+    CheckConsistency: _aio.UnaryStreamMultiCallable[_stock_pb2.CheckConsistencyRequest, _stock_pb2.CheckConsistencyResponse]  # type: ignore[assignment]
+    """Proves that counters, ledger, orders and holds agree, or says where they do not. Read only;
+    meant to run while traffic does. Products are checked range by range, each range in one
+    snapshot of the database, so that no change is seen by halves and no violation is a false
+    alarm. A due hold whose expiry is not written yet counts as held on both sides: in the level's
+    counter, and in the sums it is compared with. Violations are streamed as they are found; the
+    last message, and no other, is the summary: a stream without one was cut short.
+    Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
     """
 
 class StockServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -226,7 +244,22 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.ListStockMovementsResponse, _abc.Awaitable[_stock_pb2.ListStockMovementsResponse]]:
         """Lists ledger rows, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND.
+        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND, ORDER_NOT_FOUND, HOLD_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckConsistency(
+        self,
+        request: _stock_pb2.CheckConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_stock_pb2.CheckConsistencyResponse], _abc.AsyncIterator[_stock_pb2.CheckConsistencyResponse]]:
+        """Proves that counters, ledger, orders and holds agree, or says where they do not. Read only;
+        meant to run while traffic does. Products are checked range by range, each range in one
+        snapshot of the database, so that no change is seen by halves and no violation is a false
+        alarm. A due hold whose expiry is not written yet counts as held on both sides: in the level's
+        counter, and in the sums it is compared with. Violations are streamed as they are found; the
+        last message, and no other, is the summary: a stream without one was cut short.
+        Errors: INVALID_FIELD, PRODUCT_NOT_FOUND.
         """
 
 def add_StockServiceServicer_to_server(servicer: StockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

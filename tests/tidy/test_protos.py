@@ -22,7 +22,13 @@ _GENERATED: Final = "inventory_grpc/v1"
 
 _READS = ("Get", "BatchGet", "List", "Check", "Watch")
 # Nothing is there yet whose version could be known, or several things are.
-_WITHOUT_VERSION = {"CreateProduct", "CreateLocation", "CreateOrder", "TransferStock"}
+_WITHOUT_VERSION = {
+    "CreateProduct",
+    "CreateLocation",
+    "CreateOrder",
+    "CreateHold",
+    "TransferStock",
+}
 
 
 def _file(proto: Path) -> FileDescriptor:
