@@ -4,7 +4,12 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from inventory_grpc.domain.errors import LocationNotFound, OrderNotFound, ProductNotFound
+from inventory_grpc.domain.errors import (
+    HoldNotFound,
+    LocationNotFound,
+    OrderNotFound,
+    ProductNotFound,
+)
 from inventory_grpc.domain.model import ProductKey, StockLevel, StockMovement
 from inventory_grpc.domain.reads import (
     Availability,
@@ -18,7 +23,7 @@ from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import movements, stock
-from inventory_grpc.store.queries.rows import known_locations, order_exists
+from inventory_grpc.store.queries.rows import hold_exists, known_locations, order_exists
 
 
 class Stock:
@@ -73,13 +78,15 @@ class Stock:
     def movements_page(
         self, query: MovementQuery, request: PageRequest, time_left: float | None
     ) -> Page[StockMovement]:
-        """One page. Raises PageTokenInvalid, ProductNotFound, LocationNotFound, OrderNotFound."""
+        """One page. Raises PageTokenInvalid, Product-, Location-, Order- or HoldNotFound."""
         with self._database.begin(time_left) as conn:
             after = self._tokens.position(conn, query, request.token)
             product_id = product_id_of(conn, query.product)
             _require_locations(conn, [query.location_id] if query.location_id else [])
             if query.order_id and not order_exists(conn, query.order_id):
                 raise OrderNotFound([query.order_id])
+            if query.hold_id and not hold_exists(conn, query.hold_id):
+                raise HoldNotFound([query.hold_id])
             rows = movements.page(conn, query, product_id, after, request.size + 1)
             total = movements.count(conn, query, product_id) if request.include_total else None
             sealer = self._tokens.sealer(conn, query, _movement_position)

@@ -12,9 +12,13 @@ def upgrade() -> None:
     _hold_lines()
     _hold_events()
     _bookkeeping()
-    # Only orders that were holds are in it, and until now there are none.
+    # Only what came of holds is in these two, and until now that is nothing.
     op.execute(
         "CREATE INDEX orders_hold_idx ON orders (hold_id, order_id) WHERE hold_id IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX stock_movements_hold_idx ON stock_movements (hold_id, movement_id)"
+        " WHERE hold_id IS NOT NULL"
     )
 
 
@@ -119,5 +123,6 @@ def _bookkeeping() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX orders_hold_idx")
+    op.execute("DROP INDEX stock_movements_hold_idx")
     for table in ("ledger_repairs", "leases", "hold_budgets", "hold_events", "hold_lines", "holds"):
         op.execute(f"DROP TABLE {table}")

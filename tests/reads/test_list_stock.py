@@ -184,7 +184,7 @@ def test_every_malformed_field_is_named(handlers: Handlers) -> None:
     wanted = StockMovementFilter(
         product=common_pb2.ProductKey(),
         location_id="A",
-        kinds=[5],  # type: ignore[list-item]
+        kinds=[99],  # type: ignore[list-item]
         order_id="1",
         request_id="2",
         start_time=Timestamp(nanos=-1),

@@ -74,6 +74,8 @@ def _conditions(query: MovementQuery, product_id: str) -> list[ColumnElement[boo
         conditions.append(_movement.kind.in_(query.kinds))
     if query.order_id:
         conditions.append(_movement.order_id == query.order_id)
+    if query.hold_id:
+        conditions.append(_movement.hold_id == query.hold_id)
     if query.request_id:
         conditions.append(_movement.request_id == query.request_id)
     return conditions

@@ -38,6 +38,7 @@ _ORDER_COLUMNS = (
     "create_time",
     "update_time",
     "status_reason",
+    "hold_id",
 )
 _line = order_lines.c
 _SKU = (
@@ -237,9 +238,10 @@ def _from_rows(rows: Iterable[Row]) -> Iterator[Order]:
 
 
 def _order(row: Row, lines: tuple[OrderLine, ...]) -> Order:
-    order_id, status, amount, currency, reference, labels, version, created, updated, reason = row[
+    order_id, status, amount, currency, reference, labels, version, *rest = row[
         : len(_ORDER_COLUMNS)
     ]
+    created, updated, reason, hold_id = rest
     return Order(
         order_id,
         OrderStatus(status),
@@ -251,6 +253,7 @@ def _order(row: Row, lines: tuple[OrderLine, ...]) -> Order:
         created,
         updated,
         reason,
+        hold_id or "",
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 
 from inventory_grpc.domain.model import Money
 from inventory_grpc.store.engine import PLANNER
-from inventory_grpc.store.tables import ID, KEY, locations, orders, service_identity
+from inventory_grpc.store.tables import ID, KEY, holds, locations, orders, service_identity
 
 IDS = ARRAY(ID)
 KEYS = ARRAY(KEY)
@@ -100,6 +100,12 @@ def known_locations(conn: Connection, location_ids: Collection[str]) -> set[str]
 def order_exists(conn: Connection, order_id: str) -> bool:
     """Whether there is such an order."""
     found: Select[Any] = select(literal(1)).where(orders.c.order_id == order_id)
+    return conn.execute(found).first() is not None
+
+
+def hold_exists(conn: Connection, hold_id: str) -> bool:
+    """Whether there is such a hold."""
+    found: Select[Any] = select(literal(1)).where(holds.c.hold_id == hold_id)
     return conn.execute(found).first() is not None
 
 

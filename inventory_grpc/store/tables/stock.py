@@ -81,6 +81,12 @@ stock_movements = Table(
         "movement_id",
         postgresql_where=text("order_id IS NOT NULL"),
     ),
+    Index(
+        "stock_movements_hold_idx",
+        "hold_id",
+        "movement_id",
+        postgresql_where=text("hold_id IS NOT NULL"),
+    ),
     # Every list is newest first by movement_id (UUIDv7), so these two only ever grow at the right
     # end (the second as far as callers send UUIDv7 too): 2-3 µs a row, for which no list sorts or
     # scans the ledger. location_id stands behind so that a quiet location is found in the index.
