@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inventory_grpc.store import locks
 from inventory_grpc.store.footprint import Footprint, Place, RowLock
 from inventory_grpc.store.link import Call, Link
-from inventory_grpc.store.prefetch import Keys
+from inventory_grpc.store.reach import Keys
 from inventory_grpc.store.statements import array, text_array
 
 _LevelKey = tuple[str, str]
@@ -17,11 +17,11 @@ class Blocked:
     """Everything a caller can name that stands for a row held by somebody else."""
 
     levels: frozenset[tuple[str, str]] = frozenset()
-    """(product id, SKU, order id or location; location of the level)"""
+    """(product id, SKU, order or hold id, or location; location of the level)"""
     names: frozenset[str] = frozenset()
     """The same without the place."""
     rows: frozenset[str] = frozenset()
-    """Ids, SKUs and location ids of held product, location and order rows."""
+    """Ids, SKUs and location ids of held product, location, order and hold rows."""
 
     def __bool__(self) -> bool:
         return bool(self.levels or self.rows)
@@ -32,7 +32,7 @@ class Blocked:
             return False
         return (
             any(map(self._holds_place, footprint.places))
-            or not self.names.isdisjoint(footprint.orders | footprint.emptied_locations)
+            or not self.names.isdisjoint(_sources(footprint))
             or not self.rows.isdisjoint(_rows(footprint))
         )
 
@@ -42,8 +42,14 @@ class Blocked:
         return (name, location_id) in self.levels if location_id else name in self.names
 
 
+def _sources(footprint: Footprint) -> set[str]:
+    """What it finds stock levels by, beside places."""
+    return footprint.orders | footprint.holds | footprint.emptied_locations
+
+
 def _rows(footprint: Footprint) -> Iterable[str]:
     yield from footprint.orders
+    yield from footprint.holds
     yield from footprint.skus
     if footprint.row_lock:
         yield from footprint.locations
@@ -70,12 +76,13 @@ def find_blocked(link: Link, whole: Footprint) -> Blocked:
 
 
 def _held_rows(link: Link, whole: Footprint, keys: Keys) -> frozenset[str]:
-    """Names of product, location and order rows that exist and cannot be locked now."""
+    """Names of product, location, order and hold rows that exist and cannot be locked now."""
     places = text_array(whole.locations | whole.whole_locations)
-    orders = array(whole.orders)
+    orders, holds = array(whole.orders), array(whole.holds)
     free = {row[0] for row in link.read(Call(locks.PROBE_ORDERS, (orders,)))}
+    free |= {row[0] for row in link.read(Call(locks.PROBE_HOLDS, (holds,)))}
     if whole.row_lock is not RowLock.NONE:
         free |= {row[0] for row in link.read(Call(locks.PROBE_PRODUCTS, keys.rows))}
         free |= {row[0] for row in link.read(Call(locks.PROBE_LOCATIONS, (places,)))}
-    there = link.read(Call(locks.ROWS_OF_NAMES, (orders, *keys.rows, places)))
+    there = link.read(Call(locks.ROWS_OF_NAMES, (orders, holds, *keys.rows, places)))
     return frozenset(name for row in there if row[0] not in free for name in row)

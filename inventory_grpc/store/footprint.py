@@ -35,6 +35,8 @@ class Footprint:
     """Orders to lock and read, with the stock levels of their lines."""
     order_seeds: set[tuple[str, str]] = field(default_factory=set)
     """(order, location): stock levels to make for every product of the order."""
+    holds: set[str] = field(default_factory=set)
+    """Holds to lock and read, with the stock levels of their lines."""
     products: set[ProductKey] = field(default_factory=set)
     """Products to lock and read as a whole, with all their levels."""
     skus: set[str] = field(default_factory=set)
@@ -76,7 +78,7 @@ class Footprint:
         self.strengthen(RowLock.KEY_SHARE)
 
 
-def _place_order(footprint: Footprint, command: commands.PlaceOrder) -> None:
+def _demand(footprint: Footprint, command: commands.PlaceOrder | commands.CreateHold) -> None:
     for line in command.lines:
         footprint.places.add((line.product, line.location_id))
         if line.location_id:
@@ -94,6 +96,16 @@ def _return_order(footprint: Footprint, command: commands.ReturnOrder) -> None:
             footprint.order_seeds.add((command.order_id, line.location_id))
             footprint.locations.add(line.location_id)
             footprint.strengthen(RowLock.KEY_SHARE)
+
+
+def _hold(
+    footprint: Footprint, command: commands.ExtendHold | commands.ConvertHold | commands.ReleaseHold
+) -> None:
+    footprint.holds.add(command.hold_id)
+
+
+def _expire_holds(footprint: Footprint, command: commands.ExpireHolds) -> None:
+    footprint.holds.update(command.hold_ids)
 
 
 def _stock(
@@ -151,11 +163,16 @@ def _delete_location(footprint: Footprint, command: commands.DeleteLocation) -> 
 
 # Any: each adder takes just its own command, which a dict of them cannot say.
 _ADD: Mapping[type[Command], Callable[[Footprint, Any], None]] = {
-    commands.PlaceOrder: _place_order,
+    commands.PlaceOrder: _demand,
     commands.ChangeOrderStatus: _order,
     commands.ShipOrder: _order,
     commands.CancelOrder: _order,
     commands.ReturnOrder: _return_order,
+    commands.CreateHold: _demand,
+    commands.ExtendHold: _hold,
+    commands.ConvertHold: _hold,
+    commands.ReleaseHold: _hold,
+    commands.ExpireHolds: _expire_holds,
     commands.AdjustStock: _stock,
     commands.SetStock: _stock,
     commands.SetStockPolicy: _stock,

@@ -1,93 +1,30 @@
 """Every lock the write path takes, in the order it takes them.
 
-orders -> products -> locations -> (missing stock levels are made) -> stock levels; within each, by
-the full key, sorted in SQL: LockRows stands above the Sort, so every transaction locks in the same
-order and none can wait for the other in a circle. FOR NO KEY UPDATE does not disturb foreign keys;
-rows that may be deleted or undeleted are locked FOR UPDATE, which does: a new stock level's foreign
-keys then wait.
+orders -> holds -> products -> locations -> (missing stock levels are made) -> stock levels; within
+each, by the full key, sorted in SQL: LockRows stands above the Sort, so every transaction locks in
+the same order and none can wait for the other in a circle. FOR NO KEY UPDATE does not disturb
+foreign keys; rows that may be deleted or undeleted are locked FOR UPDATE, which does: a new stock
+level's foreign keys then wait.
+
+Every change of a hold's line holds the lock of the line's stock level. So whoever has that lock may
+expire the line without locking the hold, which may be anybody's.
 
 The lock statements return a count only; what was locked is read afterwards, by a later statement,
 whose snapshot is newer than the locks.
 """
 
-from enum import IntEnum
 from typing import Final
 
 from inventory_grpc.store.footprint import RowLock
+from inventory_grpc.store.reach import (
+    LEVELS_WANTED,
+    LIVE_BY_SKU,
+    TYPES,
+    WANTED,
+    WANTED_TYPES,
+    Reach,
+)
 from inventory_grpc.store.statements import Statement
-
-
-class Reach(IntEnum):
-    """From where a batch's stock levels are found. A plan is as dear as its widest branch."""
-
-    PLACES = 0
-    """From products and locations that the commands name."""
-    LINES = 1
-    """Also from the lines of orders."""
-    LOCATIONS = 2
-    """Also every level of a location."""
-
-
-LIVE_BY_SKU: Final = """
-      CROSS JOIN LATERAL (SELECT q.product_id FROM products q
-                           WHERE q.sku = u.sku AND q.delete_time IS NULL LIMIT 1) p"""
-"""The live product of each SKU ``u.sku``. One look-up per SKU, whatever the statistics say: without
-any, the planner takes live products for few and compares all of them with every SKU."""
-
-_PLACES: Final = f"""
-    SELECT u.product_id, u.location_id
-      FROM unnest(:ids, :id_places) AS u (product_id, location_id)
-    UNION
-    SELECT p.product_id, u.location_id
-      FROM unnest(:skus, :sku_places) AS u (sku, location_id) {LIVE_BY_SKU}"""  # noqa: S608
-
-_LINES: Final = """
-    UNION
-    SELECT l.product_id, l.location_id FROM order_lines l WHERE l.order_id = ANY (:orders)
-    UNION
-    SELECT l.product_id, u.location_id
-      FROM unnest(:back_orders, :back_places) AS u (order_id, location_id)
-      JOIN order_lines l ON l.order_id = u.order_id"""
-
-_LOCATIONS: Final = """
-    UNION
-    SELECT s.product_id, s.location_id FROM stock_levels s WHERE s.location_id = ANY (:emptied)"""
-
-_STOCKED: Final = " AND (s.on_hand <> 0 OR s.allocated <> 0 OR s.held <> 0)"
-
-WANTED: Final = {
-    Reach.PLACES: _PLACES,
-    Reach.LINES: _PLACES + _LINES,
-    Reach.LOCATIONS: _PLACES + _LINES + _LOCATIONS,
-}
-"""(product, location) keys of the batch; an empty location is every location of the product. The
-keys of an order's lines never change, so they can be found before the order is locked."""
-
-TO_READ: Final = {**WANTED, Reach.LOCATIONS: _PLACES + _LINES + _LOCATIONS + _STOCKED}
-"""What to read of them. Of a location's levels all are locked, but an emptied warehouse still has
-as many as ever: only those that speak against deleting it are read."""
-
-_TYPES: Final = {
-    "ids": "uuid[]",
-    "id_places": "text[]",
-    "skus": "text[]",
-    "sku_places": "text[]",
-    "orders": "uuid[]",
-    "back_orders": "uuid[]",
-    "back_places": "text[]",
-    "emptied": "text[]",
-}
-
-WANTED_TYPES: Final = {
-    Reach.PLACES: dict(list(_TYPES.items())[:4]),
-    Reach.LINES: dict(list(_TYPES.items())[:7]),
-    Reach.LOCATIONS: _TYPES,
-}
-
-LEVELS_WANTED: Final = """
-    JOIN stock_levels s ON s.product_id = w.product_id
-     AND (w.location_id = '' OR s.location_id = w.location_id)
-"""
 
 LOCK_LEVELS: Final = {
     reach: Statement(
@@ -108,6 +45,14 @@ LOCK_ORDERS: Final = Statement(
     SELECT o.order_id FROM orders o WHERE o.order_id = ANY (:orders)
     ORDER BY o.order_id FOR NO KEY UPDATE) locked""",
     {"orders": "uuid[]"},
+)
+
+LOCK_HOLDS: Final = Statement(
+    "lock_holds",
+    """SELECT count(*) FROM (
+    SELECT h.hold_id FROM holds h WHERE h.hold_id = ANY (:holds)
+    ORDER BY h.hold_id FOR NO KEY UPDATE) locked""",
+    {"holds": "uuid[]"},
 )
 
 _STRENGTH: Final = {
@@ -182,6 +127,38 @@ SEED_LEVELS: Final = Statement(
     },
 )
 
+# -- what was read without locks -------------------------------------------------------------------
+
+VERIFY_LEVELS: Final = Statement(
+    "verify_levels",
+    # Whoever has read without locks takes them late, and only of rows that are free and still as
+    # they were read: whether one is stale or somebody else's, the attempt has to run again anyway.
+    """SELECT 1 / (count(*) = :levels_expected)::int FROM (
+    SELECT s.product_id
+      FROM unnest(:ids, :id_places, :versions) AS v (product_id, location_id, version)
+      JOIN stock_levels s ON s.product_id = v.product_id AND s.location_id = v.location_id
+       AND s.version = v.version
+    ORDER BY s.product_id, s.location_id FOR NO KEY UPDATE OF s SKIP LOCKED) locked""",
+    {
+        "ids": "uuid[]",
+        "id_places": "text[]",
+        "versions": "bigint[]",
+        "levels_expected": "bigint",
+    },
+)
+
+VERIFY_LIVE: Final = Statement(
+    "verify_live",
+    # Deleting locks the levels but does not change them. A statement of its own: its snapshot is
+    # newer than the locks.
+    """SELECT 1 / (count(*) = 0)::int FROM (
+    SELECT p.sku FROM products p WHERE p.product_id = ANY (:ids) AND p.delete_time IS NOT NULL
+    UNION ALL
+    SELECT c.location_id FROM locations c
+     WHERE c.location_id = ANY (:locations) AND c.delete_time IS NOT NULL) deleted""",
+    {"ids": "uuid[]", "locations": "text[]"},
+)
+
 # -- who blocks? -----------------------------------------------------------------------------------
 
 PROBE_LEVELS: Final = Statement(
@@ -189,7 +166,7 @@ PROBE_LEVELS: Final = Statement(
     # What of the wanted can be locked at once; the rest is what somebody else holds.
     f"""SELECT s.product_id::text, s.location_id FROM ({WANTED[Reach.LOCATIONS]}) w {LEVELS_WANTED}
     ORDER BY s.product_id, s.location_id FOR NO KEY UPDATE OF s SKIP LOCKED""",  # noqa: S608
-    _TYPES,
+    TYPES,
 )
 
 PROBE_ORDERS: Final = Statement(
@@ -197,6 +174,13 @@ PROBE_ORDERS: Final = Statement(
     """SELECT o.order_id::text FROM orders o WHERE o.order_id = ANY (:orders)
     ORDER BY o.order_id FOR NO KEY UPDATE SKIP LOCKED""",
     {"orders": "uuid[]"},
+)
+
+PROBE_HOLDS: Final = Statement(
+    "probe_holds",
+    """SELECT h.hold_id::text FROM holds h WHERE h.hold_id = ANY (:holds)
+    ORDER BY h.hold_id FOR NO KEY UPDATE SKIP LOCKED""",
+    {"holds": "uuid[]"},
 )
 
 PROBE_PRODUCTS: Final = Statement(
@@ -217,18 +201,21 @@ ROWS_OF_NAMES: Final = Statement(
     "rows_of_names",
     f"""SELECT o.order_id::text, '' FROM orders o WHERE o.order_id = ANY (:orders)
     UNION ALL
+    SELECT h.hold_id::text, '' FROM holds h WHERE h.hold_id = ANY (:holds)
+    UNION ALL
     SELECT p.product_id::text, p.sku FROM products p WHERE p.product_id IN ({_PRODUCT_KEYS})
     UNION ALL
     SELECT l.location_id, '' FROM locations l WHERE l.location_id = ANY (:locations)""",  # noqa: S608
     {
         "orders": "uuid[]",
+        "holds": "uuid[]",
         "ids": "uuid[]",
         "skus": "text[]",
         "back_orders": "uuid[]",
         "locations": "text[]",
     },
 )
-"""Which order, product and location rows there are; not locked."""
+"""Which order, hold, product and location rows there are; not locked."""
 
 LEVELS_OF_PLACES: Final = Statement(
     "levels_of_places",
@@ -246,21 +233,28 @@ LEVELS_OF_PLACES: Final = Statement(
           FROM unnest(:back_orders, :back_places) AS u (order_id, location_id)
           JOIN order_lines l ON l.order_id = u.order_id
         UNION ALL
+        SELECT h.hold_id::text, h.product_id, h.location_id
+          FROM hold_lines h WHERE h.hold_id = ANY (:holds)
+        UNION ALL
         SELECT s.location_id, s.product_id, s.location_id
           FROM stock_levels s WHERE s.location_id = ANY (:emptied)
     ) w JOIN stock_levels s ON s.product_id = w.product_id
      AND (w.location_id = '' OR s.location_id = w.location_id)""",  # noqa: S608
-    _TYPES,
+    TYPES,
 )
-"""Which stock levels each product id, SKU, order id or location stands for; not locked."""
+"""Which stock levels each product id, SKU, order, hold or location stands for; not locked."""
 
 ALL: Final = (
     LOCK_ORDERS,
+    LOCK_HOLDS,
     *LOCK_PRODUCTS.values(),
     *LOCK_LOCATIONS.values(),
     SEED_LEVELS,
     *LOCK_LEVELS.values(),
+    VERIFY_LEVELS,
+    VERIFY_LIVE,
     PROBE_ORDERS,
+    PROBE_HOLDS,
     PROBE_PRODUCTS,
     PROBE_LOCATIONS,
     PROBE_LEVELS,

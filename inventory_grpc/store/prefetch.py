@@ -1,19 +1,27 @@
 """Prefetch: lock everything a batch needs, then read it into the books, in a few round trips.
 
-The first string opens the transaction, locks, and reads stock levels with their products and
-locations, stored answers and the clock; a second and third statement read whole products, locations
-and orders where a command needs them.
+The first string opens the transaction, locks, and reads stock levels with their products,
+locations and due lines, stored answers and the clock; further statements read whole products,
+locations, orders and holds, and what callers hold, where a command needs them.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from inventory_grpc.domain.books import Books
-from inventory_grpc.domain.entries import AnswerKey, Item, Site, StaleBooksError, StoredAnswer
+from inventory_grpc.domain.entries import (
+    AnswerKey,
+    DueLine,
+    Item,
+    Site,
+    StaleBooksError,
+    StoredAnswer,
+)
 from inventory_grpc.domain.model import (
+    Hold,
+    HoldLine,
     Location,
     Money,
     Order,
@@ -23,93 +31,62 @@ from inventory_grpc.domain.model import (
     ProductStock,
     StockLevel,
 )
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.store import locks
-from inventory_grpc.store.book_reads import READ, READ_LOCATIONS, READ_ORDERS, READ_PRODUCTS
-from inventory_grpc.store.footprint import Footprint, Place
+from inventory_grpc.store.book_reads import (
+    READ,
+    READ_BUDGETS,
+    READ_HOLDS,
+    READ_LOCATIONS,
+    READ_ORDERS,
+    READ_PRODUCTS,
+)
+from inventory_grpc.store.footprint import Footprint
 from inventory_grpc.store.link import Call, Link, Row
-from inventory_grpc.store.locks import Reach
+from inventory_grpc.store.reach import Keys, Reach
 from inventory_grpc.store.statements import Value, array, text_array
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A footprint as the arguments of its statements."""
-
-    reach: Reach
-    found: tuple[Value, ...]
-    """What the stock levels of this reach are found by."""
-    wanted: tuple[Value, ...]
-    """The same for the widest reach."""
-    seeds: tuple[Value, ...]
-    rows: tuple[Value, ...]
-    """Products to lock as rows: ids, SKUs, orders coming back."""
-
-    @classmethod
-    def of(cls, footprint: Footprint) -> "Keys":
-        """Ids and SKUs apart, because they are found by different indexes."""
-        back = sorted(footprint.order_seeds)
-        back_orders, back_places = array(o for o, _ in back), text_array(p for _, p in back)
-        orders = array(footprint.orders)
-        emptied = text_array(footprint.emptied_locations)
-        reach = _reach(footprint)
-        wanted = (*_places(footprint.places), orders, back_orders, back_places, emptied)
-        rows = footprint.products | {key for key, _ in footprint.seeds}
-        return cls(
-            reach,
-            wanted[: len(locks.WANTED_TYPES[reach])],
-            wanted,
-            (*_places(footprint.seeds), back_orders, back_places),
-            (
-                array(key.product_id for key in rows if key.product_id),
-                text_array(key.sku for key in rows if key.sku),
-                back_orders,
-            ),
-        )
-
-
-def _reach(footprint: Footprint) -> Reach:
-    if footprint.emptied_locations:
-        return Reach.LOCATIONS
-    return Reach.LINES if footprint.orders or footprint.order_seeds else Reach.PLACES
-
-
-def _places(places: Iterable[Place]) -> tuple[str, str, str, str]:
-    ids = [(key.product_id, place) for key, place in places if key.product_id]
-    skus = [(key.sku, place) for key, place in places if key.sku]
-    return (
-        array(product_id for product_id, _ in ids),
-        text_array(place for _, place in ids),
-        text_array(sku for sku, _ in skus),
-        text_array(place for _, place in skus),
-    )
-
-
 def lock_and_read(
-    link: Link, footprint: Footprint, answer_keys: Sequence[AnswerKey]
+    link: Link,
+    footprint: Footprint,
+    answer_keys: Sequence[AnswerKey],
+    *,
+    hold_callers: Collection[str] = (),
+    locking: bool = True,
 ) -> tuple[Books, datetime]:
     """The books of one attempt and the database's clock, read after the locks.
+
+    ``hold_callers`` are those whose budget has to be known. Without ``locking`` nothing is locked
+    or made: that does for commands of places only, and what they write has to be verified.
 
     Leaves the transaction open. Raises StaleBooksError if rows appeared between lock and read.
     """
     keys = Keys.of(footprint)
     books = Books()
     calls = [
-        *_lock_calls(footprint, keys),
+        *(_lock_calls(footprint, keys) if locking else ()),
         Call(READ[keys.reach], _read_arguments(footprint, keys, answer_keys)),
     ]
-    exact = keys.reach is not Reach.LOCATIONS
-    now, locked = _enter(books, link.begin(calls), exact=exact)
+    seen = _enter(books, link.begin(calls))
+    if locking:
+        _check_levels(seen, exact=keys.reach is not Reach.LOCATIONS)
     if footprint.products or footprint.skus:
         _enter_products(books, link.read(Call(READ_PRODUCTS, _product_arguments(footprint))))
-        _check_locked(books, footprint.products, locked)
+        _check_products(books, footprint.products, seen.products_locked)
     if footprint.whole_locations:
         _enter_locations(
             books, link.read(Call(READ_LOCATIONS, (text_array(footprint.whole_locations),)))
         )
     if footprint.orders:
         _enter_orders(books, link.read(Call(READ_ORDERS, (array(footprint.orders),))))
-    return books, now
+    if footprint.holds:
+        _enter_holds(books, link.read(Call(READ_HOLDS, (array(footprint.holds),))))
+    if hold_callers:
+        arguments = (text_array(hold_callers), seen.now.isoformat())
+        books.held_by_caller.update(dict.fromkeys(hold_callers, 0))
+        books.held_by_caller.update(link.read(Call(READ_BUDGETS, arguments)))
+    return books, seen.now
 
 
 def _lock_calls(footprint: Footprint, keys: Keys) -> list[Call]:
@@ -117,6 +94,8 @@ def _lock_calls(footprint: Footprint, keys: Keys) -> list[Call]:
     calls: list[Call] = []
     if footprint.orders:
         calls.append(Call(locks.LOCK_ORDERS, (array(footprint.orders),)))
+    if footprint.holds:
+        calls.append(Call(locks.LOCK_HOLDS, (array(footprint.holds),)))
     if footprint.row_lock:
         calls.append(Call(locks.LOCK_PRODUCTS[footprint.row_lock], keys.rows))
         places = footprint.locations | footprint.whole_locations
@@ -146,28 +125,60 @@ def _product_arguments(footprint: Footprint) -> tuple[Value, ...]:
     )
 
 
-def _enter(books: Books, rows: Sequence[Row], *, exact: bool) -> tuple[datetime, str]:
-    """The clock, and which products are locked as rows. All levels locked are read if ``exact``."""
-    now: datetime | None = None
-    products = ""
-    locked = levels = 0
+class _Seen(NamedTuple):
+    """What a read tells beside the books."""
+
+    now: datetime
+    levels_read: int
+    levels_locked: int
+    products_locked: str
+
+
+def _enter(books: Books, rows: Sequence[Row]) -> _Seen:
+    levels = 0
+    clock: Row = ()
+    due: dict[tuple[str, int], DueLine] = {}
     for row in rows:
         tag = row[0]
         if tag == 1:
             levels += _enter_level(books, row)
+            if row[19]:
+                due.update(_due_lines(row))
         elif tag == 2:
             books.sites[row[1]] = Site(row[7], row[1], row[8])
         elif tag == 3:
             answer = StoredAnswer(bytes(row[17]), row[16], bytes(row[18]))
             books.answers[row[1], row[2]] = answer
         else:
-            products, locked, now = row[1] or "", row[16], row[19]
-    if now is None or levels > locked or (exact and levels < locked):
-        raise StaleBooksError(locked, levels)
-    return now, products
+            clock = row
+    books.due = sorted(due.values(), key=_by_time)
+    return _Seen(clock[20], levels, clock[16] or 0, clock[1] or "")
 
 
-def _check_locked(books: Books, keys: Iterable[ProductKey], locked: str) -> None:
+def _due_lines(row: Row) -> Iterable[tuple[tuple[str, int], DueLine]]:
+    """By key: a level comes twice where a product is named with a place and without."""
+    for hold_id, number, converted, released, units, expire_time in row[19]:
+        yield (
+            (hold_id, number),
+            DueLine(
+                hold_id, number, row[1], row[6], converted, released, units,
+                datetime.fromisoformat(expire_time),
+            ),
+        )  # fmt: skip
+
+
+def _by_time(due: DueLine) -> tuple[datetime, str, int]:
+    return due.expire_time, due.hold_id, due.line_number
+
+
+def _check_levels(seen: _Seen, *, exact: bool) -> None:
+    """Raises StaleBooksError if levels are read that are not locked; or fewer, if ``exact``."""
+    read, locked = seen.levels_read, seen.levels_locked
+    if read > locked or (exact and read < locked):
+        raise StaleBooksError(locked, read)
+
+
+def _check_products(books: Books, keys: Iterable[ProductKey], locked: str) -> None:
     """Raises StaleBooksError if a SKU names another product than the one that was locked."""
     for key in keys:
         item = books.item(key)
@@ -186,6 +197,8 @@ def _enter_level(books: Books, row: Row) -> bool:
     if location_id not in books.sites:
         books.sites[location_id] = Site(row[7], location_id, row[8])
     books.open_level(StockLevel(product_id, row[2], location_id, *row[9:17]))
+    if row[20] is not None:
+        books.next_expiries[product_id, location_id] = row[20]
     return True
 
 
@@ -212,7 +225,7 @@ def _enter_locations(books: Books, rows: Sequence[Row]) -> None:
 def _enter_orders(books: Books, rows: Sequence[Row]) -> None:
     lines: dict[str, list[OrderLine]] = {}
     for row in rows:
-        lines.setdefault(row[0], []).append(_order_line(row[10:]))
+        lines.setdefault(row[0], []).append(_order_line(row[11:]))
     for row in rows:
         if row[0] not in books.orders:
             books.orders[row[0]] = _order(row, tuple(lines[row[0]]))
@@ -228,10 +241,28 @@ def _order_line(row: Sequence[Any]) -> OrderLine:
 
 
 def _order(row: Row, lines: tuple[OrderLine, ...]) -> Order:
-    order_id, status, reference, labels, amount, currency, version, created, updated, why = row[:10]
+    order_id, status, reference, labels, amount, currency, version, *rest = row[:11]
+    created, updated, why, hold_id = rest
     return Order(
         order_id, OrderStatus(status), lines, _money(amount, currency), reference, labels, version,
-        created, updated, why,
+        created, updated, why, hold_id or "",
+    )  # fmt: skip
+
+
+def _enter_holds(books: Books, rows: Sequence[Row]) -> None:
+    lines: dict[str, list[HoldLine]] = {}
+    for row in rows:
+        lines.setdefault(row[0], []).append(HoldLine(*row[9:]))
+    for row in rows:
+        if row[0] not in books.holds:
+            books.holds[row[0]] = _hold(row, tuple(lines[row[0]]))
+
+
+def _hold(row: Row, lines: tuple[HoldLine, ...]) -> Hold:
+    hold_id, status, caller, reference, expires, version, created, updated, orders = row[:9]
+    return Hold(
+        hold_id, HoldStatus(status), lines, reference, expires, tuple(orders), version,
+        created, updated, caller,
     )  # fmt: skip
 
 

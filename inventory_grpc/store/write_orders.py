@@ -20,9 +20,12 @@ _ORDER: Final = ("status", "version", "status_reason")
 INSERT_ORDERS: Final = insert_rows(
     "insert_orders",
     tables.orders,
-    ("order_id", *_ORDER, "customer_reference", "labels", "total_amount", "total_currency"),
+    (
+        "order_id", *_ORDER, "customer_reference", "labels", "total_amount", "total_currency",
+        "hold_id",
+    ),
     ("create_time", "update_time", "commit_id"),
-)
+)  # fmt: skip
 UPDATE_ORDERS: Final = update_rows(
     "update_orders",
     tables.orders,
@@ -90,6 +93,7 @@ def _new_order_arguments(orders: Sequence[Order], stamp: Stamp) -> tuple[Value, 
         text_array([order.customer_reference for order in orders]),
         text_array([labels_json(order.labels) for order in orders]),
         *amounts([order.total for order in orders]),
+        array([order.hold_id or None for order in orders]),
         stamp.now,
         stamp.now,
         stamp.commit_id,

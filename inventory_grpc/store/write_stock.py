@@ -5,8 +5,9 @@ from operator import attrgetter
 from typing import Final
 
 from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.entries import LevelKey
 from inventory_grpc.domain.model import StockLevel
-from inventory_grpc.store import tables
+from inventory_grpc.store import locks, tables
 from inventory_grpc.store.columns import Stamp
 from inventory_grpc.store.link import Call
 from inventory_grpc.store.statements import (
@@ -41,7 +42,7 @@ _MOVEMENT_NUMBERS: Final = (
 )  # fmt: skip
 _MOVEMENT: Final = (
     "movement_id", "product_id", "location_id", *_MOVEMENT_NUMBERS,
-    "order_id", "transfer_id", "request_id", "actor", "note",
+    "order_id", "hold_id", "transfer_id", "request_id", "actor", "note",
 )  # fmt: skip
 _movement_numbers: Final = attrgetter(*_MOVEMENT_NUMBERS)
 INSERT_MOVEMENTS: Final = insert_rows(
@@ -52,9 +53,22 @@ INSERT_MOVEMENTS: Final = insert_rows(
 ALL: Final = (UPDATE_LEVELS, INSERT_LEVELS, INSERT_MOVEMENTS)
 
 
+def verify_calls(books: Books) -> list[Call]:
+    """Locks the levels to change if they are as they were read, and their products live."""
+    keys = [key for key in _keys(books) if key not in books.new_levels]
+    if not keys:
+        return []
+    ids, places = array([key[0] for key in keys]), text_array([key[1] for key in keys])
+    versions = array([books.versions_read[key] for key in keys])
+    return [
+        Call(locks.VERIFY_LEVELS, (ids, places, versions, len(keys))),
+        Call(locks.VERIFY_LIVE, (ids, places)),
+    ]
+
+
 def level_calls(books: Books, stamp: Stamp) -> list[Call]:
     """Changed levels, each guarded by the version read, and levels of new products."""
-    keys = sorted({(move.product_id, move.location_id) for move in books.movements})
+    keys = _keys(books)
     old = [books.levels[key[0]][key[1]] for key in keys if key not in books.new_levels]
     new = [books.levels[key[0]][key[1]] for key in keys if key in books.new_levels]
     calls: list[Call] = []
@@ -65,6 +79,10 @@ def level_calls(books: Books, stamp: Stamp) -> list[Call]:
     if new:
         calls.append(Call(INSERT_LEVELS, (*_level_columns(new), stamp.now)))
     return calls
+
+
+def _keys(books: Books) -> list[LevelKey]:
+    return sorted({(move.product_id, move.location_id) for move in books.movements})
 
 
 def _level_columns(levels: Sequence[StockLevel]) -> tuple[Value, ...]:
@@ -86,6 +104,7 @@ def movement_calls(books: Books, stamp: Stamp) -> list[Call]:
         text_array([move.location_id for move in moves]),
         *map(array, zip(*map(_movement_numbers, moves), strict=True)),
         array([move.order_id or None for move in moves]),
+        array([move.hold_id or None for move in moves]),
         array([move.transfer_id or None for move in moves]),
         array([move.request_id for move in moves]),
         text_array([move.actor for move in moves]),

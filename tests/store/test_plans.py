@@ -26,14 +26,25 @@ FILL = f"""
                           commit_id)
     SELECT md5(i::text)::uuid, 'P' || i, 'n', '', 1, now(), now(), md5('c')::uuid
       FROM generate_series(1, {PRODUCTS}) i;
-    INSERT INTO stock_levels (product_id, location_id, on_hand, version)
-    SELECT product_id, 'default', 100, 1 FROM products;
+    INSERT INTO stock_levels (product_id, location_id, on_hand, held, version)
+    SELECT product_id, 'default', 100, 1, 1 FROM products;
     INSERT INTO orders (order_id, status, customer_reference, version, create_time, update_time,
                         status_reason, commit_id)
     SELECT product_id, 1, '', 1, now(), now(), '', md5('c')::uuid FROM products;
     INSERT INTO order_lines (order_id, line_number, requested_line, product_id, location_id,
                              quantity)
     SELECT product_id, 1, 0, product_id, 'default', 1 FROM products;
+    UPDATE orders SET hold_id = order_id;
+    INSERT INTO holds (hold_id, status, caller, owner_reference, expire_time, counted_units,
+                       version, create_time, update_time, commit_id)
+    SELECT product_id, 1, 'c' || sku, '',
+           now() + CASE WHEN sku = 'P7' THEN -1 ELSE 1 END * interval '1 hour',
+           1, 1, now(), now(), md5('c')::uuid
+      FROM products;
+    INSERT INTO hold_lines (hold_id, line_number, requested_line, product_id, location_id,
+                            requested_quantity, quantity, expire_time)
+    SELECT hold_id, 1, 0, hold_id, 'default', 1, 1, expire_time FROM holds;
+    INSERT INTO hold_budgets (caller, units) SELECT caller, counted_units FROM holds;
 """  # noqa: S608 - numbers of this file
 
 ONE = {
@@ -44,6 +55,11 @@ ONE = {
     "skus": text_array(["P7"]),
     "sku_places": text_array([""]),
     "back_places": text_array(["default"]),
+    "holds": array(["c4ca4238-a0b9-2382-0dcc-509a6f75849b"]),
+    "hold_callers": text_array(["cP7"]),
+    "now": "now",
+    "versions": array([1]),
+    "levels_expected": "0",
     "emptied": text_array(["nowhere"]),
     "locations": text_array(["default"]),
     "callers": text_array(["anonymous"]),
