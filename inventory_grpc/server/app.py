@@ -20,6 +20,7 @@ from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
+from inventory_grpc.server.sweeping import Sweeper
 from inventory_grpc.server.threads import DaemonThreads
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
@@ -45,6 +46,7 @@ class _Parts:
     server: grpc.aio.Server
     watch: DatabaseWatch
     pruner: Pruner
+    sweeper: Sweeper
     ready: asyncio.Event
 
 
@@ -74,6 +76,7 @@ class Application:
         await parts.server.start()
         parts.watch.start()
         parts.pruner.start()
+        parts.sweeper.start()
         return cls(settings, parts, wanted if wanted.path else wanted.with_port(port))
 
     @property
@@ -129,12 +132,16 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
 
     watch = DatabaseWatch(settings.database_url, on_database)
     pruner = Pruner(settings.database_url, timedelta(hours=settings.answers_kept_hours))
-    return _Parts(mutations, reads, threads, admission, health, server, watch, pruner, ready)
+    sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
+    return _Parts(
+        mutations, reads, threads, admission, health, server, watch, pruner, sweeper, ready
+    )
 
 
 async def _close(parts: _Parts) -> bool:
     parts.health.close()
     await parts.server.stop(_FLUSH_SECONDS)
+    await parts.sweeper.stop()
     closed = await _close_mutations(parts.mutations)
     # A read whose caller is gone may still run; its time is limited.
     parts.threads.shutdown()
