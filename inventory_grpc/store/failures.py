@@ -38,6 +38,8 @@ _CONTESTED: Final = {
     "stock_levels_pkey",
     "locations_pkey",
     "order_events_pkey",
+    "hold_events_pkey",
+    "hold_budgets_pkey",
     "stock_levels_product_id_fkey",
     "stock_levels_location_id_fkey",
 }

@@ -108,8 +108,10 @@ def update_rows(
     columns: Sequence[str],
     same: Sequence[str] = (),
     guard: str = "",
+    also: str = "",
 ) -> Statement:
-    """UPDATE of many rows by key; with ``guard``, only rows whose guard column is as it was read.
+    """UPDATE of many rows by key; with ``guard``, only rows whose guard column is as it was read;
+    with ``also``, only where this holds between the row ``t`` and its new values ``v``.
 
     PostgreSQL stops with division_by_zero (22012) unless every row was found: the statement
     travels with COMMIT in one string, so it has to fail by itself.
@@ -122,6 +124,7 @@ def update_rows(
     assign += [f"{column} = :v_{column}" for column in same]
     match = [f"t.{key} = v.{key}" for key in keys]
     match += [f"t.{column} = v.{column}_read" for column in guards]
+    match += [also] if also else []
     sql = (
         f"WITH done AS (UPDATE {table.name} AS t SET {', '.join(assign)} "  # noqa: S608
         f"FROM unnest({arrays}) AS v ({', '.join([*keys, *columns, *read])}) "

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from inventory_grpc.domain.books import Books
-from inventory_grpc.store import tables, write_catalogue, write_orders, write_stock
+from inventory_grpc.store import tables, write_catalogue, write_holds, write_orders, write_stock
 from inventory_grpc.store.columns import Stamp
 from inventory_grpc.store.link import Call
 from inventory_grpc.store.statements import (
@@ -38,6 +38,7 @@ ALL: Final = (
     *write_catalogue.ALL,
     *write_stock.ALL,
     *write_orders.ALL,
+    *write_holds.ALL,
     INSERT_COMMIT,
     INSERT_ANSWERS,
 )
@@ -64,12 +65,13 @@ def write_calls(
         *write_stock.level_calls(books, stamp),
         *write_stock.movement_calls(books, stamp),
         *write_orders.order_calls(books, stamp),
+        *write_holds.hold_calls(books, stamp),
     ]
     if calls or always:
         calls.append(Call(INSERT_COMMIT, (commit_id,)))
     if books.new_answers:
         calls.append(_answer_call(books, stamp))
-    return calls
+    return [*calls, *write_holds.budget_calls(books)]
 
 
 def _answer_call(books: Books, stamp: Stamp) -> Call:
