@@ -1,4 +1,4 @@
-"""Refusals as google.rpc.Status: the one table from reason to code, and the details.
+"""Refusals as google.rpc.Status: the one table from reason to code, and the facts.
 
 The whole status stays under 4 KiB, its text in ``grpc-message`` included, because rich errors
 travel in trailers, where clients see RESOURCE_EXHAUSTED beyond about 16 KiB of headers: lists are
@@ -6,18 +6,16 @@ cut, and ErrorInfo metadata (``violations_total``, ``shortages_total``, ``missin
 ``truncated``) says so.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import grpc
-from google.protobuf.message import Message
 from google.rpc import (  # type: ignore[import-untyped]
     error_details_pb2,
     status_pb2,
 )
 
 from inventory_grpc.domain import errors
+from inventory_grpc.rpc.details import clean, cut, details_of
 from inventory_grpc.v1 import errors_pb2
 
 DOMAIN = "inventory.v1"
@@ -27,8 +25,6 @@ MESSAGE_BYTES_MAX = 480
 """Of the text, percent-encoded."""
 VALUE_BYTES_MAX = 1024
 """Of one metadata value."""
-FIELD_LENGTH_MAX = 160
-DESCRIPTION_LENGTH_MAX = 240
 
 _Code = grpc.StatusCode
 
@@ -41,12 +37,16 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "PRODUCT_NOT_FOUND": _Code.NOT_FOUND,
     "LOCATION_NOT_FOUND": _Code.NOT_FOUND,
     "ORDER_NOT_FOUND": _Code.NOT_FOUND,
+    "HOLD_NOT_FOUND": _Code.NOT_FOUND,
     "SKU_TAKEN": _Code.ALREADY_EXISTS,
     "LOCATION_TAKEN": _Code.ALREADY_EXISTS,
     "PRODUCT_NOT_DELETED": _Code.ALREADY_EXISTS,
     "INSUFFICIENT_STOCK": _Code.FAILED_PRECONDITION,
     "INVALID_TRANSITION": _Code.FAILED_PRECONDITION,
     "QUANTITY_EXCEEDED": _Code.FAILED_PRECONDITION,
+    "HOLD_EXPIRED": _Code.FAILED_PRECONDITION,
+    "HOLD_CONVERTED": _Code.FAILED_PRECONDITION,
+    "HOLD_RELEASED": _Code.FAILED_PRECONDITION,
     "PRODUCT_IN_USE": _Code.FAILED_PRECONDITION,
     "LOCATION_IN_USE": _Code.FAILED_PRECONDITION,
     "CURRENCY_MISMATCH": _Code.FAILED_PRECONDITION,
@@ -54,6 +54,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "QUANTITY_LIMIT": _Code.FAILED_PRECONDITION,
     "VERSION_MISMATCH": _Code.ABORTED,
     "CONTENTION": _Code.ABORTED,
+    "HOLD_BUDGET_EXCEEDED": _Code.RESOURCE_EXHAUSTED,
     "OVERLOADED": _Code.UNAVAILABLE,
     "DRAINING": _Code.UNAVAILABLE,
     "DATABASE_UNAVAILABLE": _Code.UNAVAILABLE,
@@ -63,10 +64,6 @@ CODES: Mapping[str, grpc.StatusCode] = {
 """Reason, without its prefix, to gRPC code."""
 
 CODE_OF_NUMBER: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in _Code}
-
-_Item = TypeVar("_Item", bound=Message)
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def code_of(error: errors.DomainError) -> grpc.StatusCode:
@@ -80,11 +77,10 @@ def status_of(error: errors.DomainError) -> status_pb2.Status:
     status = status_pb2.Status(code=code_of(error).value[0], message=text)
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     for key, value in _metadata(error).items():
-        info.metadata[key] = _cut(value, VALUE_BYTES_MAX)
+        info.metadata[key] = cut(value, VALUE_BYTES_MAX)
     room = STATUS_BYTES_MAX - status.ByteSize() - _encoded_length(text) - info.ByteSize() - 256
-    detail = _detail(error, text, info, room)
-    status.details.add().Pack(info)
-    if detail is not None:
+    details = details_of(error, code_of(error), text, info, room)
+    for detail in (info, *details):
         status.details.add().Pack(detail)
     return status
 
@@ -144,96 +140,6 @@ def pushback_ms(error: errors.DomainError) -> int | None:
     return error.retry_after_ms if isinstance(error, errors.Unavailable) else None
 
 
-def _detail(
-    error: errors.DomainError, text: str, info: error_details_pb2.ErrorInfo, room: int
-) -> Message | None:
-    """The one detail beyond ErrorInfo, at most ``room`` bytes; marks in ``info`` what was cut."""
-    detail: Message | None
-    match error:
-        case errors.InvalidFields():
-            detail = _bad_request(error.violations, info, room)
-        case errors.InsufficientStock():
-            detail = _insufficient_stock(error.shortages, info, room)
-        case errors.Unavailable():
-            detail = _retry_info(error.retry_after_ms)
-        case _:
-            detail = _resource_detail(error, text)
-    return detail
-
-
-def _resource_detail(error: errors.DomainError, description: str) -> Message | None:
-    subject = _cut(error.subject, 256)
-    detail: Message | None = None
-    if code_of(error) in {_Code.NOT_FOUND, _Code.ALREADY_EXISTS}:
-        detail = error_details_pb2.ResourceInfo(
-            resource_type=error.subject_type, resource_name=subject, description=description
-        )
-    elif code_of(error) is _Code.FAILED_PRECONDITION:
-        violation = error_details_pb2.PreconditionFailure.Violation(
-            type=error.reason, subject=subject, description=description
-        )
-        detail = error_details_pb2.PreconditionFailure(violations=[violation])
-    return detail
-
-
-def _retry_info(after_ms: int) -> error_details_pb2.RetryInfo:
-    detail = error_details_pb2.RetryInfo()
-    detail.retry_delay.FromMilliseconds(after_ms)
-    return detail
-
-
-def _bad_request(
-    violations: Sequence[errors.Violation], info: error_details_pb2.ErrorInfo, room: int
-) -> error_details_pb2.BadRequest:
-    detail = error_details_pb2.BadRequest()
-    items = (
-        error_details_pb2.BadRequest.FieldViolation(
-            field=clean(violation.field, FIELD_LENGTH_MAX),
-            description=clean(violation.description, DESCRIPTION_LENGTH_MAX),
-        )
-        for violation in violations
-    )
-    detail.field_violations.extend(_fitting(items, room))
-    if len(detail.field_violations) < len(violations):
-        info.metadata["truncated"] = "true"
-    return detail
-
-
-def _insufficient_stock(
-    shortages: Sequence[errors.Shortage], info: error_details_pb2.ErrorInfo, room: int
-) -> errors_pb2.InsufficientStock:
-    detail = errors_pb2.InsufficientStock()
-    detail.shortages.extend(_fitting(map(_shortage, shortages), room))
-    if len(detail.shortages) < len(shortages):
-        detail.truncated = True
-        info.metadata["truncated"] = "true"
-    return detail
-
-
-def _shortage(source: errors.Shortage) -> errors_pb2.StockShortage:
-    return errors_pb2.StockShortage(
-        line_index=source.line_index,
-        product_id=source.product_id,
-        sku=source.sku,
-        location_id=source.location_id,
-        requested=source.requested,
-        available=source.available,
-        on_hand=source.on_hand,
-        allocated=source.allocated,
-        held=source.held,
-        safety_stock=source.safety_stock,
-    )
-
-
-def _fitting(items: Iterable[_Item], room: int) -> Iterable[_Item]:
-    """The first items, as many as fit; each also needs its tag and length."""
-    for item in items:
-        room -= item.ByteSize() + 4
-        if room < 0:
-            return
-        yield item
-
-
 def _metadata(error: errors.DomainError) -> Mapping[str, str]:
     """The error's metadata; a list of unknown keys is cut between two keys."""
     if not isinstance(error, errors.NotFound):
@@ -255,17 +161,6 @@ def _message(error: errors.DomainError) -> str:
     while _encoded_length(text) > MESSAGE_BYTES_MAX:
         text = text[: len(text) * 3 // 4] + "…"
     return text
-
-
-def clean(text: str, length_max: int) -> str:
-    """One line of at most ``length_max`` characters, without control characters."""
-    text = _CONTROLS.sub(" ", text[: length_max + 1])
-    return text if len(text) <= length_max else text[: length_max - 1] + "…"
-
-
-def _cut(text: str, bytes_max: int) -> str:
-    """At most that many bytes of UTF-8, no character cut in two."""
-    return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
 
 
 def _encoded_length(text: str) -> int:

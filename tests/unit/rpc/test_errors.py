@@ -1,6 +1,8 @@
 """Refusals as google.rpc.Status."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import grpc
@@ -10,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from inventory_grpc.domain import errors
 from inventory_grpc.domain.errors import (
     DomainError,
+    HoldBudgetExceeded,
     InsufficientStock,
     InvalidFields,
     Overloaded,
@@ -31,6 +34,7 @@ from inventory_grpc.rpc.incident import Incident
 from inventory_grpc.v1 import errors_pb2
 
 PRODUCT_ID = "01920000-0000-7000-8000-000000000001"
+NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 SHORTAGE = Shortage(3, PRODUCT_ID, "S" * 64, "l" * 63, 10**9, 10**15, 10**15, 10**15, 10**15, 10**9)
 
 
@@ -107,6 +111,52 @@ def test_too_little_stock_is_told_line_by_line_and_in_nothing_else() -> None:
     assert not detail.truncated
 
 
+def test_too_little_stock_says_when_a_hold_will_give_some_back() -> None:
+    waiting = replace(SHORTAGE, next_hold_expiry=NOW)
+    detail = errors_pb2.InsufficientStock()
+    assert status_of(InsufficientStock([SHORTAGE, waiting])).details[1].Unpack(detail)
+    assert not detail.shortages[0].HasField("next_hold_expiry")
+    assert detail.shortages[1].next_hold_expiry.ToDatetime(tzinfo=UTC) == NOW
+
+
+@pytest.mark.parametrize(
+    ("refusal", "facts"),
+    [
+        (errors.HoldExpired(PRODUCT_ID, NOW), {"expire_time": "2026-02-03T04:05:06+00:00"}),
+        (errors.HoldConverted(PRODUCT_ID, "order"), {"order_id": "order"}),
+        (errors.HoldReleased(PRODUCT_ID), {}),
+    ],
+    ids=lambda value: getattr(value, "reason", ""),
+)
+def test_a_hold_at_its_end_says_which_one_and_how_it_ended(
+    refusal: errors.HoldResolved, facts: dict[str, str]
+) -> None:
+    status = status_of(refusal)
+    failure = error_details_pb2.PreconditionFailure()
+    assert status.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+    assert status.details[1].Unpack(failure)
+    assert [(each.type, each.subject) for each in failure.violations] == [
+        (refusal.reason, PRODUCT_ID)
+    ]
+    assert dict(_info(status).metadata) == {"hold_id": PRODUCT_ID, **facts}
+
+
+def test_a_budget_says_whose_it_is_what_it_allows_and_whether_waiting_helps() -> None:
+    mine = status_of(HoldBudgetExceeded("shop", "caller_units", 50, 1000, 980))
+    quota, retry = error_details_pb2.QuotaFailure(), error_details_pb2.RetryInfo()
+    assert mine.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    assert mine.details[1].Unpack(quota)
+    assert [(each.subject, each.quota_id, each.quota_value) for each in quota.violations] == [
+        ("caller:shop", "caller_units", 1000)
+    ]
+    assert quota.violations[0].description == "caller_units: 50 requested, 1000 allowed, 980 in use"
+    assert mine.details[2].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() > 0
+    assert pushback_ms(HoldBudgetExceeded("shop", "caller_units", 50, 1000, 980)) is None
+    one_hold = status_of(HoldBudgetExceeded("shop", "lines", 51, 50))
+    assert len(one_hold.details) == 2
+
+
 def test_what_is_temporary_says_when_to_retry() -> None:
     refusal = Overloaded("in_flight", retry_after_ms=250)
     retry = error_details_pb2.RetryInfo()
@@ -133,6 +183,8 @@ def test_a_bug_says_nothing_but_its_incident() -> None:
         errors.LocationNotFound(["😀" * 3000] * 3),
         errors.SkuTaken("%" * 3000, "x" * 9000),
         errors.CurrencyMismatch(["EUR"] * 5000),
+        HoldBudgetExceeded("ä" * 9000, "caller_units", 10**15, 10**15, 10**15),
+        InsufficientStock([replace(SHORTAGE, next_hold_expiry=NOW)] * 1000),
     ],
     ids=lambda refusal: type(refusal).__name__,
 )
