@@ -11,7 +11,14 @@ from functools import lru_cache
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain import model
-from inventory_grpc.v1 import common_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import (
+    common_pb2,
+    holds_pb2,
+    locations_pb2,
+    orders_pb2,
+    products_pb2,
+    stock_pb2,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -139,6 +146,7 @@ def movement(
     target.stock_version = source.stock_version
     target.line_number = source.line_number
     target.order_id = source.order_id
+    target.hold_id = source.hold_id
     target.transfer_id = source.transfer_id
     target.request_id = source.request_id
     target.actor = source.actor
@@ -161,6 +169,7 @@ def order(source: model.Order, into: orders_pb2.Order | None = None) -> orders_p
     target.customer_reference = source.customer_reference
     if source.labels:
         target.labels.update(source.labels)
+    target.hold_id = source.hold_id
     target.version = source.version
     target.create_time.CopyFrom(timestamp(source.create_time))
     target.update_time.CopyFrom(timestamp(source.update_time))
@@ -205,4 +214,36 @@ def order_event(
     target.request_id = source.request_id
     target.order_version = source.order_version
     target.occur_time.CopyFrom(timestamp(source.occur_time))
+    return target
+
+
+def hold(source: model.Hold, into: holds_pb2.Hold | None = None) -> holds_pb2.Hold:
+    """The whole hold with its lines, its status as it is given."""
+    target = holds_pb2.Hold() if into is None else into
+    target.hold_id = source.hold_id
+    target.status = holds_pb2.HoldStatus.ValueType(source.status)
+    lines = target.lines
+    for line in source.lines:
+        hold_line(line, lines.add())
+    target.owner_reference = source.owner_reference
+    target.expire_time.CopyFrom(timestamp(source.expire_time))
+    target.order_ids.extend(source.order_ids)
+    target.version = source.version
+    target.create_time.CopyFrom(timestamp(source.create_time))
+    target.update_time.CopyFrom(timestamp(source.update_time))
+    return target
+
+
+def hold_line(source: model.HoldLine, into: holds_pb2.HoldLine | None = None) -> holds_pb2.HoldLine:
+    """One line of a hold; what went back by itself is what the other quantities leave."""
+    target = holds_pb2.HoldLine() if into is None else into
+    target.line_number = source.line_number
+    target.requested_line = source.requested_line
+    target.product_id = source.product_id
+    target.sku = source.sku
+    target.location_id = source.location_id
+    target.requested_quantity = source.requested_quantity
+    target.quantity = source.quantity
+    target.converted_quantity = source.converted
+    target.released_quantity = source.released
     return target

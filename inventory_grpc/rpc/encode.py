@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from inventory_grpc.domain import model
-from inventory_grpc.domain.results import Result, StockChange, Transfer
+from inventory_grpc.domain.results import Conversion, Result, StockChange, Transfer
 from inventory_grpc.rpc import convert
-from inventory_grpc.v1 import locations_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import holds_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
 
 Encode = Callable[[Result], bytes]
 
@@ -19,6 +19,12 @@ _Expected = TypeVar("_Expected")
 class _OrderResponse(Protocol):
     @property
     def order(self) -> orders_pb2.Order: ...
+    def SerializeToString(self) -> bytes: ...  # noqa: N802 - protobuf's name
+
+
+class _HoldResponse(Protocol):
+    @property
+    def hold(self) -> holds_pb2.Hold: ...
     def SerializeToString(self) -> bytes: ...  # noqa: N802 - protobuf's name
 
 
@@ -48,6 +54,17 @@ def order_in(response: Callable[[], _OrderResponse]) -> Encode:
     def encode(result: Result) -> bytes:
         message = response()
         convert.order(_expect(model.Order, result), message.order)
+        return message.SerializeToString()
+
+    return encode
+
+
+def hold_in(response: Callable[[], _HoldResponse]) -> Encode:
+    """For responses that carry a hold."""
+
+    def encode(result: Result) -> bytes:
+        message = response()
+        convert.hold(_expect(model.Hold, result), message.hold)
         return message.SerializeToString()
 
     return encode
@@ -102,6 +119,14 @@ def transfer(result: Result) -> bytes:
         convert.stock_level(level, message.stock_levels.add())
     for movement in source.movements:
         convert.movement(movement, message.movements.add())
+    return message.SerializeToString()
+
+
+def conversion(result: Result) -> bytes:
+    """ConvertHold answers the hold and the order made of it."""
+    message, source = holds_pb2.ConvertHoldResponse(), _expect(Conversion, result)
+    convert.hold(source.hold, message.hold)
+    convert.order(source.order, message.order)
     return message.SerializeToString()
 
 

@@ -1,12 +1,14 @@
-"""The four services, each put together from its reads and its writes."""
+"""The five services, each put together from its reads and its writes."""
 
 from collections.abc import Callable
 from typing import Any
 
+from inventory_grpc.rpc.reads.holds import HoldReads
 from inventory_grpc.rpc.reads.locations import LocationReads
 from inventory_grpc.rpc.reads.orders import OrderReads
 from inventory_grpc.rpc.reads.products import ProductReads
 from inventory_grpc.rpc.reads.stock import StockReads
+from inventory_grpc.rpc.writes.holds import HoldWrites
 from inventory_grpc.rpc.writes.locations import LocationWrites
 from inventory_grpc.rpc.writes.orders import OrderWrites
 from inventory_grpc.rpc.writes.products import ProductWrites
@@ -14,6 +16,7 @@ from inventory_grpc.rpc.writes.stock import StockWrites
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import (
+    holds_pb2_grpc,
     locations_pb2_grpc,
     orders_pb2_grpc,
     products_pb2_grpc,
@@ -41,6 +44,10 @@ class StockServicer(Services, StockReads, StockWrites):
     """inventory.v1.StockService."""
 
 
+class HoldServicer(Services, HoldReads, HoldWrites):
+    """inventory.v1.HoldService."""
+
+
 class OrderServicer(Services, OrderReads, OrderWrites):
     """inventory.v1.OrderService."""
 
@@ -64,6 +71,10 @@ def build_servicers(mutations: Mutations, reads: Reads) -> list[Registration]:
         (
             StockServicer(mutations, reads),
             stock_pb2_grpc.add_StockServiceServicer_to_server,
+        ),
+        (
+            HoldServicer(mutations, reads),
+            holds_pb2_grpc.add_HoldServiceServicer_to_server,
         ),
         (
             OrderServicer(mutations, reads),

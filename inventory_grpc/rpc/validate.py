@@ -33,11 +33,11 @@ LABEL_VALUE_MAX = 255
 NOTE_MAX = 1024
 """Characters of a reason or note."""
 REFERENCE_MAX = 255
-"""Characters of a customer's reference."""
+"""Characters of a customer's or an owner's reference."""
 LINES_MAX = 100
-"""Lines of a new order or transfer, and locations of initial stock."""
+"""Lines of a new order, hold or transfer, and locations of initial stock."""
 ORDER_LINES_MAX = 1000
-"""Lines of an existing order in one request."""
+"""Lines of an existing order or hold in one request."""
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1000
 MASK_PATHS_MAX = 100
@@ -162,7 +162,7 @@ def setting(value: int, found: Violations, at: str, name: str) -> int:
 
 
 def line_number(value: int, found: Violations, at: str, name: str) -> int:
-    """The number of an order's line, from 1."""
+    """The number of an order's or a hold's line, from 1."""
     if value < 1:
         found.add(at + name, "must be at least 1")
     return value
@@ -198,7 +198,7 @@ def note(value: str, found: Violations, at: str, name: str) -> str:
 
 
 def reference(value: str, found: Violations, at: str, name: str) -> str:
-    """A customer's reference, at most 255 characters."""
+    """A customer's or an owner's reference, at most 255 characters."""
     return text(value, REFERENCE_MAX, found, at, name)
 
 

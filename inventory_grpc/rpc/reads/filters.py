@@ -12,16 +12,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.model import Money, MovementKind, ProductKey
 from inventory_grpc.domain.reads import (
+    HoldQuery,
     MovementQuery,
     OrderQuery,
     ProductOrder,
     ProductQuery,
     StockLevelQuery,
 )
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.rpc import validate
 from inventory_grpc.rpc.validate import Violations
-from inventory_grpc.v1 import common_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, products_pb2, stock_pb2
 
 QUERY_MAX: Final = 255
 """Characters of a product query."""
@@ -33,6 +34,7 @@ _ORDERS: Final[Mapping[int, ProductOrder]] = {0: ProductOrder.CREATE_TIME} | {
     int(each): each for each in ProductOrder
 }
 _STATUSES: Final = {int(each): each for each in OrderStatus}
+_HOLD_STATUSES: Final = {int(each): each for each in HoldStatus}
 _KINDS: Final = {int(each): each for each in MovementKind}
 
 E = TypeVar("E", bound=IntEnum)
@@ -76,6 +78,7 @@ def movements(request: stock_pb2.ListStockMovementsRequest, found: Violations) -
         location_id=validate.optional_location_id(given.location_id, found, _AT, "location_id"),
         kinds=_each_once(given.kinds, _KINDS, found, "kinds"),
         order_id=validate.optional_uuid(given.order_id, found, _AT, "order_id"),
+        hold_id=validate.optional_uuid(given.hold_id, found, _AT, "hold_id"),
         request_id=validate.optional_uuid(given.request_id, found, _AT, "request_id"),
         start_time=_time(
             given.start_time if given.HasField("start_time") else None, found, "start_time"
@@ -99,6 +102,21 @@ def orders(request: orders_pb2.ListOrdersRequest, found: Violations) -> OrderQue
             given.created_before if given.HasField("created_before") else None,
             found,
             "created_before",
+        ),
+    )
+
+
+def holds(request: holds_pb2.ListHoldsRequest, found: Violations) -> HoldQuery:
+    """Filter of ListHolds."""
+    given = request.filter
+    return HoldQuery(
+        statuses=_each_once(given.statuses, _HOLD_STATUSES, found, "statuses"),
+        owner_reference=validate.reference(given.owner_reference, found, _AT, "owner_reference"),
+        product=_product(given.product if given.HasField("product") else None, found),
+        expires_before=_time(
+            given.expires_before if given.HasField("expires_before") else None,
+            found,
+            "expires_before",
         ),
     )
 

@@ -1,16 +1,17 @@
 """Domain data on the wire."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from inventory_grpc.domain import model
-from inventory_grpc.domain.results import StockChange, Transfer
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.results import Conversion, StockChange, Transfer
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.rpc import convert, encode
-from inventory_grpc.v1 import orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import holds_pb2, orders_pb2, products_pb2, stock_pb2
 
 ID = "01920000-0000-7000-8000-00000000000a"
 NOW = datetime(2026, 2, 3, 4, 5, 6, 999_999, tzinfo=UTC)
@@ -53,6 +54,22 @@ ORDER = model.Order(
     create_time=NOW,
     update_time=NOW,
     status_reason="",
+    hold_id=ID,
+)
+HOLD = model.Hold(
+    hold_id=ID,
+    status=HoldStatus.EXPIRED,
+    lines=(
+        model.HoldLine(1, 1, ID, "MUG", "berlin", 7, 4, converted=1, released=2, expired=1),
+        model.HoldLine(2, 1, ID, "MUG", "paris", 7, 3),
+    ),
+    owner_reference="cart 7",
+    expire_time=NOW,
+    order_ids=(ID, ID.replace("a", "b")),
+    version=3,
+    create_time=NOW,
+    update_time=NOW,
+    caller="anonymous",
 )
 
 
@@ -94,6 +111,39 @@ def test_an_order_goes_out_whole() -> None:
     assert sent.update_time.ToDatetime(tzinfo=UTC) == NOW
 
 
+def test_a_hold_goes_out_whole() -> None:
+    sent = holds_pb2.CreateHoldResponse.FromString(
+        encode.hold_in(holds_pb2.CreateHoldResponse)(HOLD)
+    ).hold
+    assert sent.status == holds_pb2.HOLD_STATUS_EXPIRED
+    assert [(line.location_id, line.quantity) for line in sent.lines] == [
+        ("berlin", 4),
+        ("paris", 3),
+    ]
+    assert {line.requested_quantity for line in sent.lines} == {7}
+    assert (sent.lines[0].converted_quantity, sent.lines[0].released_quantity) == (1, 2)
+    assert tuple(sent.order_ids) == HOLD.order_ids
+    assert sent.expire_time.ToDatetime(tzinfo=UTC) == NOW
+
+
+def test_a_conversion_answers_the_hold_and_its_order() -> None:
+    sent = holds_pb2.ConvertHoldResponse.FromString(encode.conversion(Conversion(HOLD, ORDER)))
+    assert sent.hold == convert.hold(HOLD)
+    assert sent.order == convert.order(ORDER)
+    assert sent.order.hold_id == sent.hold.hold_id
+
+
+def test_a_movement_names_the_order_and_the_hold_it_belongs_to() -> None:
+    sent = convert.movement(
+        replace(MOVEMENT, kind=model.MovementKind.ALLOCATED, order_id="order", hold_id="hold")
+    )
+    assert (sent.kind, sent.order_id, sent.hold_id) == (
+        stock_pb2.MOVEMENT_KIND_ALLOCATED,
+        "order",
+        "hold",
+    )
+
+
 def test_every_field_of_an_answer_is_filled_from_what_the_domain_knows() -> None:
     """No field that the domain has is forgotten: each message is full but for what is unset."""
     product = model.Product(
@@ -124,9 +174,12 @@ def test_every_field_of_an_answer_is_filled_from_what_the_domain_knows() -> None
             "shortfall_after",
             "line_number",
             "order_id",
+            "hold_id",
             "transfer_id",
         },
         "Order": {"status_reason"},
+        "Hold": set(),
+        "HoldLine": set(),
     }
     for message in (
         convert.product(product),
@@ -135,6 +188,8 @@ def test_every_field_of_an_answer_is_filled_from_what_the_domain_knows() -> None
         convert.stock_level(LEVEL),
         convert.movement(MOVEMENT),
         convert.order(ORDER),
+        convert.hold(HOLD),
+        convert.hold_line(HOLD.lines[0]),
     ):
         filled = {field.name for field, _ in message.ListFields()}
         descriptor = message.DESCRIPTOR
@@ -179,6 +234,8 @@ def test_stock_changes_and_transfers_go_out_whole() -> None:
 def test_a_result_of_another_kind_is_a_bug() -> None:
     with pytest.raises(TypeError):
         encode.order_in(orders_pb2.CreateOrderResponse)(StockChange(LEVEL, MOVEMENT))
+    with pytest.raises(TypeError):
+        encode.hold_in(holds_pb2.CreateHoldResponse)(Conversion(HOLD, ORDER))
 
 
 def test_answers_may_be_encoded_in_any_thread() -> None:
