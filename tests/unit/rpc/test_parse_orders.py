@@ -42,6 +42,23 @@ def test_every_allocation_strategy_may_be_named(strategy: AllocationStrategy) ->
     assert not found.found
 
 
+@pytest.mark.parametrize(
+    ("locking", "optimistic"),
+    [
+        (common_pb2.LOCKING_STRATEGY_UNSPECIFIED, False),
+        (common_pb2.LOCKING_STRATEGY_PESSIMISTIC, False),
+        (common_pb2.LOCKING_STRATEGY_OPTIMISTIC, True),
+    ],
+)
+def test_an_order_waits_in_line_unless_it_is_optimistic(
+    locking: common_pb2.LockingStrategy.ValueType, optimistic: bool
+) -> None:
+    found = Violations()
+    request = orders_pb2.CreateOrderRequest(lines=[LINE], locking=locking)
+    assert parse_orders.create_order(request, found).optimistic is optimistic
+    assert not found.found
+
+
 def test_an_order_has_1_to_100_lines() -> None:
     for count, paths in ((0, ["lines"]), (1, []), (100, []), (101, ["lines"])):
         found = Violations()
@@ -57,6 +74,7 @@ def test_all_violations_of_an_order_are_found_at_once() -> None:
         labels={"A": ""},
     )
     request.allocation = common_pb2.AllocationStrategy.ValueType(9)
+    request.locking = common_pb2.LockingStrategy.ValueType(9)
     parse_orders.create_order(request, found)
     assert _paths(found) == [
         "lines[1].product",
@@ -65,6 +83,7 @@ def test_all_violations_of_an_order_are_found_at_once() -> None:
         "allocation",
         "customer_reference",
         "labels",
+        "locking",
     ]
 
 
