@@ -3,43 +3,25 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.domain.errors import DomainError, Draining, Overloaded, SkuTaken
 from inventory_grpc.rpc.blocking import ReadCall
-from inventory_grpc.rpc.guard import Guard
-from inventory_grpc.rpc.registry import register
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc
 from inventory_grpc.v1.locations_pb2 import GetLocationRequest as Request
 from inventory_grpc.v1.locations_pb2 import GetLocationResponse as Response
+from tests.unit.rpc.guarded import Admission, reason_of, refusal_of, serving
 
 METHOD = "/inventory.v1.LocationService/GetLocation"
-
-
-class _Admission:
-    """Counts; refuses with ``refusal`` while it is set."""
-
-    def __init__(self) -> None:
-        self.refusal: DomainError | None = None
-        self.inside = 0
-
-    def enter(self) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        self.inside += 1
-
-    def leave(self) -> None:
-        self.inside -= 1
+_SERVICE = locations_pb2.DESCRIPTOR.services_by_name["LocationService"]
 
 
 class _Served:
-    def __init__(self, admission: _Admission, channel: grpc.aio.Channel) -> None:
+    def __init__(self, admission: Admission, channel: grpc.aio.Channel) -> None:
         self.admission = admission
         self._call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
@@ -49,42 +31,9 @@ class _Served:
 
 @asynccontextmanager
 async def _serving(handler: Callable[..., object]) -> AsyncIterator[_Served]:
-    servicer = type("Servicer", (), dict.fromkeys(_methods(), staticmethod(handler)))()
-    admission = _Admission()
-    server = grpc.aio.server()
-    with ThreadPoolExecutor(1) as threads:
-        names = register(
-            server,
-            [(servicer, locations_pb2_grpc.add_LocationServiceServicer_to_server)],
-            Guard(admission, threads),
-        )
-        assert names == ("inventory.v1.LocationService",)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        try:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                yield _Served(admission, channel)
-        finally:
-            await server.stop(None)
-    assert admission.inside == 0
-
-
-def _methods() -> list[str]:
-    service = locations_pb2.DESCRIPTOR.services_by_name["LocationService"]
-    return [method.name for method in service.methods]
-
-
-async def _refusal(call: Awaitable[bytes]) -> tuple[grpc.aio.AioRpcError, dict[str, str | bytes]]:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    return refused.value, dict(refused.value.trailing_metadata())
-
-
-def _reason(trailers: dict[str, str | bytes]) -> str:
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    return str(info.reason)
+    add = locations_pb2_grpc.add_LocationServiceServicer_to_server
+    async with serving(_SERVICE, add, handler) as (admission, channel):
+        yield _Served(admission, channel)
 
 
 async def _answer(request: Request, context: Context) -> bytes:
@@ -107,9 +56,9 @@ async def test_bytes_and_messages_are_answered_alike() -> None:
 )
 async def test_undecodable_bytes_and_invalid_utf8_are_malformed_requests(raw: bytes) -> None:
     async with _serving(_answer) as served:
-        error, trailers = await _refusal(served.call(raw))
+        error, trailers = await refusal_of(served.call(raw))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert _reason(trailers) == "MALFORMED_REQUEST"
+    assert reason_of(trailers) == "MALFORMED_REQUEST"
 
 
 async def test_a_refusal_is_answered_with_its_status() -> None:
@@ -117,10 +66,10 @@ async def test_a_refusal_is_answered_with_its_status() -> None:
         raise SkuTaken("MUG", "1")
 
     async with _serving(handler) as served:
-        error, trailers = await _refusal(served.call())
+        error, trailers = await refusal_of(served.call())
     assert error.code() is grpc.StatusCode.ALREADY_EXISTS
     assert error.details() == "another product has the SKU MUG"
-    assert _reason(trailers) == "SKU_TAKEN"
+    assert reason_of(trailers) == "SKU_TAKEN"
     assert "grpc-retry-pushback-ms" not in trailers
 
 
@@ -130,9 +79,9 @@ async def test_a_refusal_is_answered_with_its_status() -> None:
 async def test_a_call_that_may_not_start_is_told_when_to_come_back(refusal: DomainError) -> None:
     async with _serving(_answer) as served:
         served.admission.refusal = refusal
-        error, trailers = await _refusal(served.call())
+        error, trailers = await refusal_of(served.call())
     assert error.code() is grpc.StatusCode.UNAVAILABLE
-    assert _reason(trailers) == refusal.reason
+    assert reason_of(trailers) == refusal.reason
     assert trailers["grpc-retry-pushback-ms"] == "70"
 
 
@@ -147,9 +96,9 @@ async def test_a_bug_is_opaque_to_the_caller_and_complete_in_the_log(
         raise RuntimeError("password=secret")
 
     async with _serving(blocking_handler if blocking else handler) as served:
-        error, trailers = await _refusal(served.call())
+        error, trailers = await refusal_of(served.call())
     assert error.code() is grpc.StatusCode.INTERNAL
-    assert _reason(trailers) == "INTERNAL"
+    assert reason_of(trailers) == "INTERNAL"
     assert "secret" not in str(error.details()) + str(trailers)
     (record,) = [each for each in caplog.records if each.name.startswith("inventory_grpc")]
     assert record.exc_info is not None
@@ -202,7 +151,7 @@ async def test_a_deadline_that_passes_is_answered_with_the_code_alone() -> None:
         return b""
 
     async with _serving(handler) as served:
-        error, trailers = await _refusal(served.call(timeout=0.05))
+        error, trailers = await refusal_of(served.call(timeout=0.05))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "grpc-status-details-bin" not in trailers
 
@@ -214,6 +163,6 @@ async def test_work_that_was_dropped_for_want_of_time_is_a_deadline_that_is_over
         return await dropped
 
     async with _serving(handler) as served:
-        error, trailers = await _refusal(served.call())
+        error, trailers = await refusal_of(served.call())
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "grpc-status-details-bin" not in trailers
