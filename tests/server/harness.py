@@ -20,6 +20,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2
 
+from inventory_grpc.v1.holds_pb2_grpc import HoldServiceStub
 from inventory_grpc.v1.locations_pb2_grpc import LocationServiceStub
 from inventory_grpc.v1.orders_pb2_grpc import OrderServiceStub
 from inventory_grpc.v1.products_pb2_grpc import ProductServiceStub
@@ -60,6 +61,10 @@ class Server:
     @cached_property
     def orders(self) -> OrderServiceStub:
         return OrderServiceStub(self.channel)
+
+    @cached_property
+    def holds(self) -> HoldServiceStub:
+        return HoldServiceStub(self.channel)
 
     @cached_property
     def products(self) -> ProductServiceStub:
