@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(
         5_000, ge=10, le=600_000, description="How long one statement of a batch may run."
     )
+    bulk_statement_timeout_ms: int = Field(
+        60_000,
+        ge=10,
+        le=3_600_000,
+        description="How long a statement may run that locks all stock levels of a location; "
+        "deleting one runs beside the batches.",
+    )
     lock_wait_ms_max: int = Field(
         5_000,
         ge=0,

@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.budget import UNLIMITED, HoldBudget
+from inventory_grpc.domain.commands import CreateHold
 from inventory_grpc.domain.context import Context, Ids
 from inventory_grpc.domain.decide import decide, without_new_ids
 from inventory_grpc.domain.entries import AnswerKey, StaleBooksError, StoredAnswer
 from inventory_grpc.domain.errors import AnswerTooLarge, DomainError, RequestIdReused
+from inventory_grpc.domain.holds import expire_due
 from inventory_grpc.engine.request import (
     Answer,
     EncodeRefusal,
@@ -38,10 +41,14 @@ def attempt(
     link: Link,
     groups: Sequence[Group],
     encode_refusal: EncodeRefusal,
+    budget: HoldBudget = UNLIMITED,
     *,
+    optimistic: bool = False,
     must_commit: bool = False,
 ) -> list[Outcome]:
     """Run all groups in one transaction; one outcome each, in order.
+
+    If ``optimistic``, rows are read without locks, and written only if they are still the same.
 
     ``must_commit`` even if nothing changes: after a COMMIT of which nothing is known, only another
     one waits for the standbys that the first one may not have reached.
@@ -52,11 +59,16 @@ def attempt(
     requests = [request for group in groups for request in group.requests]
     footprint = Footprint.of(request.command for request in requests)
     keys = [_key(request) for request in requests if not request.validate_only]
+    holders = {request.caller for request in requests if isinstance(request.command, CreateHold)}
     try:
-        books, now = lock_and_read(link, footprint, keys)
-        decision = _Decision(books, now, Ids(now, secrets.randbits(40)), encode_refusal)
+        books, now = lock_and_read(
+            link, footprint, keys, hold_callers=holders, locking=not optimistic
+        )
+        ids = Ids(now, secrets.randbits(40))
+        expire_due(books, now, ids)
+        decision = _Decision(books, now, ids, encode_refusal, budget)
         outcomes = [decision.of_group(group) for group in groups]
-        calls = write_calls(books, now, decision.ids.next(), always=must_commit)
+        calls = write_calls(books, now, ids.next(), always=must_commit, verify=optimistic)
         if calls:
             link.commit(calls)
         else:
@@ -93,6 +105,7 @@ class _Decision:
     now: datetime
     ids: Ids
     encode_refusal: EncodeRefusal
+    budget: HoldBudget
 
     def of_group(self, group: Group) -> Outcome:
         """All or nothing if the group is atomic; harms no other group, whatever happens."""
@@ -140,7 +153,7 @@ class _Decision:
 
     def _decided(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
         mark = self.books.mark()
-        context = Context(self.now, self.ids, request.caller, request.request_id)
+        context = Context(self.now, self.ids, request.caller, request.request_id, self.budget)
         try:
             result = decide(self.books, request.command, context)
         except DomainError as refusal:

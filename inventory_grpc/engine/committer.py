@@ -3,15 +3,19 @@
 Conflicts and lost connections run the whole attempt again, bounded and jittered. A row that
 somebody else holds for too long sends the groups that need it to the side queue and lets the rest
 run at once. Anything else splits the batch, so that one bad command cannot fail its neighbours.
+
+An optimistic batch meets conflicts as a matter of course and waits for nobody: it leaves the
+connection to others until it is tried again.
 """
 
 import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from inventory_grpc.domain.budget import UNLIMITED, HoldBudget
 from inventory_grpc.domain.errors import Contention, DatabaseUnavailable
 from inventory_grpc.engine.attempt import attempt
 from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome
@@ -31,8 +35,21 @@ HURRIED_LOCK_TIMEOUT_MS: Final = 50
 """Patience with a row or key while it is known that somebody holds one."""
 
 
-class BlockedError(Exception):
-    """The group needs a row that somebody else holds; it belongs in the side queue."""
+class UnfinishedError(Exception):
+    """The group has to be run again; nothing of it was done, as far as is known."""
+
+    def __init__(self, *, must_commit: bool = False) -> None:
+        super().__init__(must_commit)
+        self.must_commit = must_commit
+        """An earlier COMMIT of it may have landed: see ``attempt``."""
+
+
+class BlockedError(UnfinishedError):
+    """It needs a row that somebody else holds; it belongs in the side queue."""
+
+
+class ConflictError(UnfinishedError):
+    """It was decided on rows that have changed since, or that somebody holds."""
 
 
 @dataclass(slots=True)
@@ -43,10 +60,26 @@ class Counters:
     reruns: int = 0
     splits: int = 0
     blocked: int = 0
+    conflicts: int = 0
+    """Optimistic attempts that were not written."""
 
 
-def _attempts_max(failure: Failure, groups: Sequence[Group]) -> int:
-    return _TOGETHER_MAX if failure is Failure.NAME_TAKEN and len(groups) > 1 else ATTEMPTS_MAX
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Groups to run in one transaction, and what has to be remembered of earlier ones."""
+
+    groups: Sequence[Group]
+    must_commit: bool
+    probed: bool = False
+    """Rid of what somebody held a moment ago."""
+
+    @property
+    def optimistic(self) -> bool:
+        return all(group.optimistic for group in self.groups)
+
+    @property
+    def footprint(self) -> Footprint:
+        return Footprint.of(each.command for group in self.groups for each in group.requests)
 
 
 @dataclass(slots=True)
@@ -56,76 +89,139 @@ class Committer:
     link: Link
     encode_refusal: EncodeRefusal
     counters: Counters = field(default_factory=Counters)
+    budget: HoldBudget = UNLIMITED
     blocked: Blocked = field(default_factory=Blocked)
-    """What the last probe found held by somebody else."""
+    """What the last ``commit`` found held by somebody else."""
 
-    def commit(self, groups: Sequence[Group]) -> list[Outcome]:
-        """One outcome per group, in order; BlockedError for those of the side queue. Never
-        raises for a reason that lies in the database or in a group."""
+    def commit(self, groups: Sequence[Group], *, must_commit: bool = False) -> list[Outcome]:
+        """One outcome per group, in order; BlockedError for those of the side queue, ConflictError
+        for optimistic ones to try again. Never raises for a reason that lies in the database or
+        in a group. Groups of one batch are all optimistic, or none is."""
+        self.blocked = Blocked()
+        return self._run(_Batch(groups, must_commit))
+
+    def _run(self, batch: _Batch) -> list[Outcome]:
+        optimistic = batch.optimistic
         failures = 0
-        was_unknown = False
         while True:
             try:
                 self.counters.transactions += 1
-                return attempt(self.link, groups, self.encode_refusal, must_commit=was_unknown)
+                return attempt(
+                    self.link, batch.groups, self.encode_refusal, self.budget,
+                    optimistic=optimistic, must_commit=batch.must_commit,
+                )  # fmt: skip
             except Exception as error:
                 failure = failure_of(error)
                 failures += 1
                 log.debug("attempt %d failed: %s", failures, failure.name, exc_info=error)
-                if failure is Failure.BLOCKED:
-                    return self._without_blocked(groups)
-                if failure is Failure.BUG:
-                    return self._split(groups, error)
                 if failure is Failure.LOST:
-                    was_unknown = True
+                    batch = replace(batch, must_commit=True)
                     self.link.close()
-                if failures >= _attempts_max(failure, groups):
-                    return self._spent(groups, failure, failures, error)
+                elif optimistic and failure is not Failure.BUG:
+                    return self._conflicting(batch)
+                instead = self._instead(batch, failure, failures, error)
+            if instead is not None:
+                return instead
             self.counters.reruns += 1
-            # Half of it random, so that two servers that collided do not collide again.
-            time.sleep(_BACKOFF_SECONDS * 2**failures * random.uniform(0.5, 1))  # noqa: S311
+            time.sleep(backoff_seconds(failures))
 
-    def _spent(
-        self, groups: Sequence[Group], failure: Failure, failures: int, error: Exception
-    ) -> list[Outcome]:
+    def _instead(
+        self, batch: _Batch, failure: Failure, failures: int, error: Exception
+    ) -> list[Outcome] | None:
+        """What becomes of the batch, unless it is run again as it is."""
+        if failure is Failure.BLOCKED:
+            return self._without_blocked(batch)
+        if failure is Failure.BUG:
+            return self._split(batch, error)
+        if failures < _attempts_max(failure, batch):
+            return None
         if failure is Failure.LOST:
             log.warning("the database does not answer: %s", " ".join(str(error).split()))
-            return [DatabaseUnavailable() for _ in groups]
-        if len(groups) > 1:
-            return self._split(groups, error)
-        return [Contention(failures)]
+            return [DatabaseUnavailable() for _ in batch.groups]
+        return self._split(batch, Contention(failures))
 
-    def _split(self, groups: Sequence[Group], error: Exception) -> list[Outcome]:
+    def _split(self, batch: _Batch, alone: Exception) -> list[Outcome]:
+        """Both halves for themselves; what is ``alone`` ends with that error."""
+        groups = batch.groups
         if len(groups) == 1:
-            return [error]
+            return [alone]
         self.counters.splits += 1
         middle = len(groups) // 2
-        return [*self.commit(groups[:middle]), *self.commit(groups[middle:])]
+        return [
+            *self._run(replace(batch, groups=groups[:middle])),
+            *self._run(replace(batch, groups=groups[middle:])),
+        ]
 
-    def _without_blocked(self, groups: Sequence[Group]) -> list[Outcome]:
+    # -- somebody else's rows ------------------------------------------------------------------
+
+    def _conflicting(self, batch: _Batch) -> list[Outcome]:
+        """All of them try again later; but if it was a row that somebody holds, perhaps for long,
+        those that do not need it run at once."""
+        self.counters.conflicts += 1
+        conflict = ConflictError(must_commit=batch.must_commit)
+        if len(batch.groups) == 1 or batch.probed:
+            return [conflict for _ in batch.groups]
+        found = self._probe(batch)
+        if found is None:
+            return [DatabaseUnavailable() for _ in batch.groups]
+        held = [found.holds_up(group.footprint) for group in batch.groups]
+        if not any(held):
+            held = [True] * len(held)
+        return self._run_free(batch, held, conflict)
+
+    def _without_blocked(self, batch: _Batch) -> list[Outcome]:
         """Run those that need nothing that is held; the others go to the side queue."""
-        footprints = [group.footprint for group in groups]
-        requests = (request for group in groups for request in group.requests)
-        whole = Footprint.of(request.command for request in requests)
-        try:
-            self.blocked = find_blocked(self.link, whole)
-        except Exception as error:
-            log.debug("the probe failed", exc_info=error)
-            if failure_of(error) is not Failure.BLOCKED:
-                self.link.close()
-                return [DatabaseUnavailable() for _ in groups]
-            self.blocked = Blocked()
-        held = [self.blocked.holds_up(footprint) for footprint in footprints]
-        if not any(held) and len(groups) > 1:
+        blocked = BlockedError(must_commit=batch.must_commit)
+        if len(batch.groups) == 1 and batch.groups[0].apart:
+            # There is nobody to tell it from, and a probe would lock as much again.
+            self.counters.blocked += 1
+            return [blocked]
+        found = self._probe(batch)
+        if found is None:
+            return [DatabaseUnavailable() for _ in batch.groups]
+        footprints = [group.footprint for group in batch.groups]
+        held = [found.holds_up(footprint) for footprint in footprints]
+        if not any(held) and len(held) > 1:
             # Nobody holds a row any more, or the wait is elsewhere, as on a unique key: run apart,
             # and with little patience, only those that really wait are held up.
             self.link.lock_timeout_ms = min(self.link.lock_timeout_ms, HURRIED_LOCK_TIMEOUT_MS)
-            return self._split(groups, BlockedError())
+            return self._split(batch, blocked)
         if not any(held):
             held = [True]
             # So that the next one for the same name steps aside at once.
-            self.blocked = Blocked(rows=frozenset(footprints[0].new_names))
+            found = Blocked(rows=frozenset(footprints[0].new_names))
+        self.blocked |= found
         self.counters.blocked += sum(held)
-        free = [group for group, is_held in zip(groups, held, strict=True) if not is_held]
-        outcomes = iter(self.commit(free) if free else ())
-        return [BlockedError() if is_held else next(outcomes) for is_held in held]
+        return self._run_free(batch, held, blocked)
+
+    def _run_free(
+        self, batch: _Batch, held: Sequence[bool], error: UnfinishedError
+    ) -> list[Outcome]:
+        """``error`` for those that are held up, an outcome for the others."""
+        pairs = list(zip(batch.groups, held, strict=True))
+        free = [group for group, is_held in pairs if not is_held]
+        rest = replace(batch, groups=free, probed=True)
+        outcomes = iter(self._run(rest) if free else ())
+        return [error if is_held else next(outcomes) for is_held in held]
+
+    def _probe(self, batch: _Batch) -> Blocked | None:
+        """What of its rows somebody else holds now; None if the database does not say."""
+        try:
+            return find_blocked(self.link, batch.footprint)
+        except Exception as error:
+            log.debug("the probe failed", exc_info=error)
+            if failure_of(error) is Failure.BLOCKED:
+                return Blocked()
+            self.link.close()
+            return None
+
+
+def backoff_seconds(failures: int) -> float:
+    """The pause after so many; half of it random, so that two servers that collided do not
+    collide again."""
+    return float(_BACKOFF_SECONDS * 2**failures * random.uniform(0.5, 1))  # noqa: S311
+
+
+def _attempts_max(failure: Failure, batch: _Batch) -> int:
+    together = failure is Failure.NAME_TAKEN and len(batch.groups) > 1
+    return _TOGETHER_MAX if together else ATTEMPTS_MAX

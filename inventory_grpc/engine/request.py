@@ -7,8 +7,14 @@ from inventory_grpc.domain.commands import (
     CancelOrder,
     ChangeOrderStatus,
     Command,
+    ConvertHold,
+    CreateHold,
     CreateProduct,
+    DeleteLocation,
+    ExpireHolds,
+    ExtendHold,
     PlaceOrder,
+    ReleaseHold,
     ReturnOrder,
     ShipOrder,
     TransferStock,
@@ -18,7 +24,8 @@ from inventory_grpc.domain.record import record
 from inventory_grpc.domain.results import Result
 from inventory_grpc.store.footprint import Footprint
 
-_ORDER_WEIGHT: Final = 10
+_STORED_WEIGHT: Final = 10
+"""Of an order or hold whose lines are in the database: most have few, some a hundred."""
 
 EncodeRefusal = Callable[[DomainError], tuple[int, bytes]]
 """A refusal as (gRPC code, serialized google.rpc.Status), made by the edge."""
@@ -65,6 +72,16 @@ class Group:
     """Made by a caller as a batch: if it is ATOMIC and refused, it stores nothing, for no row."""
 
     @property
+    def optimistic(self) -> bool:
+        """Decided on rows read without locks: only if all of it asks for that."""
+        return all(getattr(request.command, "optimistic", False) for request in self.requests)
+
+    @property
+    def apart(self) -> bool:
+        """Locks so many rows that nobody should have to wait behind it."""
+        return any(isinstance(request.command, DeleteLocation) for request in self.requests)
+
+    @property
     def footprint(self) -> Footprint:
         """Which rows it needs."""
         return Footprint.of(request.command for request in self.requests)
@@ -77,13 +94,16 @@ class Group:
 
 def _weight(command: Command) -> int:
     match command:
-        case PlaceOrder() | TransferStock():
+        case PlaceOrder() | TransferStock() | CreateHold():
             return len(command.lines)
         case CreateProduct():
             return 1 + len(command.initial_stock)
         case ChangeOrderStatus() | ShipOrder() | CancelOrder() | ReturnOrder():
-            # Its lines are in the database: most orders have few, some a hundred.
-            return _ORDER_WEIGHT
+            return _STORED_WEIGHT
+        case ExtendHold() | ConvertHold() | ReleaseHold():
+            return _STORED_WEIGHT
+        case ExpireHolds():
+            return _STORED_WEIGHT * len(command.hold_ids)
     return 1
 
 

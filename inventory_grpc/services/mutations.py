@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from typing import Final
 
+from inventory_grpc.domain.budget import HoldBudget
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
 from inventory_grpc.engine.request import (
@@ -35,24 +38,27 @@ class Mutations:
         """Inside the running loop. Connects when first needed, so the database may be away."""
         if settings.database_url is None:
             raise ValueError("no database_url")
-        link_settings = LinkSettings(
+        links = LinkSettings(
             settings.database_url,
             settings.pooler == "transaction",
             settings.lock_timeout_ms,
             settings.statement_timeout_ms,
         )
+        patient = replace(links, statement_timeout_ms=settings.bulk_statement_timeout_ms)
         counters = Counters()
-        lanes = [
-            Committer(Link(link_settings, STATEMENTS), encode_refusal, counters)
-            for _ in range(settings.committers + 1)
-        ]
+        budget = _hold_budget(settings)
+
+        def committer(link_settings: LinkSettings) -> Committer:
+            return Committer(Link(link_settings, STATEMENTS), encode_refusal, counters, budget)
+
         bounds = BatcherSettings(
             settings.batch_lines_max,
             settings.queue_commands_max,
             settings.lock_timeout_ms,
             settings.lock_wait_ms_max,
         )
-        return cls(Batcher(lanes[1:], lanes[0], bounds), counters)
+        lanes = [committer(links) for _ in range(settings.committers)]
+        return cls(Batcher(lanes, committer(links), committer(patient), bounds), counters)
 
     @property
     def queued(self) -> int:
@@ -98,6 +104,15 @@ class Mutations:
             return await self.execute(request, time_left)
         except Exception as error:  # noqa: BLE001 - a bug in one row is no other row's
             return error
+
+
+def _hold_budget(settings: Settings) -> HoldBudget:
+    return HoldBudget(
+        settings.hold_lines_max,
+        settings.hold_units_max,
+        timedelta(seconds=settings.hold_lifetime_seconds_max),
+        settings.hold_units_per_caller_max,
+    )
 
 
 def _answers(outcome: Outcome) -> list[Answer]:

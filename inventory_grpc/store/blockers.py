@@ -26,6 +26,9 @@ class Blocked:
     def __bool__(self) -> bool:
         return bool(self.levels or self.rows)
 
+    def __or__(self, other: "Blocked") -> "Blocked":
+        return Blocked(self.levels | other.levels, self.names | other.names, self.rows | other.rows)
+
     def holds_up(self, footprint: Footprint) -> bool:
         """Whether a batch with this footprint would have to wait."""
         if not self:

@@ -69,8 +69,8 @@ class CountingLink(Link):
 
 def server_on(link: Link, bounds: BatcherSettings | None = None) -> Mutations:
     counters = Counters()
-    main, side = (Committer(each, encode_refusal, counters) for each in (link, link))
-    return Mutations(Batcher([main], side, bounds or BatcherSettings()), counters)
+    main, side, apart = (Committer(link, encode_refusal, counters) for _ in range(3))
+    return Mutations(Batcher([main], side, apart, bounds or BatcherSettings()), counters)
 
 
 @pytest.mark.parametrize("batch", [1, 10, 300])

@@ -1,0 +1,79 @@
+"""Lanes: a committer, its thread, and the tickets it runs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from inventory_grpc.engine.committer import Committer
+from inventory_grpc.engine.request import Group, Outcome
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A group waiting for its outcome."""
+
+    group: Group
+    waiter: "asyncio.Future[Outcome]"
+    expires: float
+    """When its caller has run out of time; monotonic seconds."""
+    number: int
+    """By arrival."""
+    weight: int
+    optimistic: bool
+    blocked_since: float = 0.0
+    """When it first met a row that somebody else holds; monotonic seconds, 0 = never."""
+    conflicts: int = 0
+    must_commit: bool = False
+    """An earlier COMMIT of it may have landed: see ``attempt``."""
+
+    def resolve(self, outcome: Outcome) -> None:
+        """Answer its caller, unless that has gone."""
+        if not self.waiter.done():
+            self.waiter.set_result(outcome)
+
+    def drop(self) -> None:
+        """Its caller is gone or out of time: nothing has been done, and nothing will be."""
+        if not self.waiter.done():
+            self.waiter.cancel()
+
+
+Done = Callable[["Lane", list[Ticket], Sequence[Outcome]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """A committer and its thread."""
+
+    committer: Committer
+    thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="committer")
+    )
+
+    def run(self, batch: list[Ticket], lock_timeout_ms: int, done: Done) -> None:
+        """Commit the batch in the lane's thread; ``done`` is called on the event loop."""
+        loop = asyncio.get_running_loop()
+        groups = [ticket.group for ticket in batch]
+        must_commit = any(ticket.must_commit for ticket in batch)
+
+        def commit() -> list[Outcome]:
+            self.committer.link.lock_timeout_ms = lock_timeout_ms
+            return self.committer.commit(groups, must_commit=must_commit)
+
+        def finished(future: "Future[list[Outcome]]") -> None:
+            error = future.exception()
+            outcomes = future.result() if error is None else [_as_bug(error)] * len(batch)
+            # One wake-up per batch, not per waiter.
+            loop.call_soon_threadsafe(done, self, batch, outcomes)
+
+        self.thread.submit(commit).add_done_callback(finished)
+
+    async def close(self) -> None:
+        """Close the connection, behind a batch whose callers have all gone."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.thread, self.committer.link.close)
+        self.thread.shutdown(wait=False)
+
+
+def _as_bug(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
