@@ -1,7 +1,8 @@
 """Plain handlers, in threads: nothing blocking runs on the event loop.
 
 A handler that streams is a generator function. Each of its messages is made in a thread, which is
-free for others while the client takes the message.
+free for others while the client takes the message. One that works long for its next message yields
+None in between: then others get the thread, and a call whose caller is gone ends.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ class ReadCall:
         self.renew(seconds_left)
 
     def renew(self, seconds_left: float) -> None:
-        """A stream goes on: the limit of 60 seconds is that of one message."""
+        """A stream goes on: the limit of 60 seconds is that of one step."""
         self._deadline = time.monotonic() + seconds_left
 
     def time_remaining(self) -> float:
@@ -37,7 +38,7 @@ class ReadCall:
 
 
 Blocking = Callable[[Message, ReadCall], Message]
-Streaming = Callable[[Message, ReadCall], Generator[Message, None, None]]
+Streaming = Callable[[Message, ReadCall], Generator[Message | None, None, None]]
 
 
 def answering(handler: Blocking, threads: Executor) -> Handler:
@@ -56,14 +57,15 @@ def streaming(handler: Streaming, threads: Executor) -> Handler:
     async def call(request: Message, context: Context) -> bytes:
         in_thread = ReadCall(reply.time_left(context))
         answers = handler(request, in_thread)
-        step: Future[bytes | None] | None = None
+        step: Future[tuple[bool, bytes | None]] | None = None
         try:
             while True:
                 step = threads.submit(_next, answers, in_thread)
-                answer = await asyncio.wrap_future(step)
-                if answer is None:
+                goes_on, answer = await asyncio.wrap_future(step)
+                if not goes_on:
                     return b""
-                await context.write(answer)
+                if answer is not None:
+                    await context.write(answer)
                 in_thread.renew(reply.time_left(context))
         finally:
             if step is not None:
@@ -80,9 +82,12 @@ def _answer(handler: Blocking, request: Message, call: ReadCall) -> bytes:
     return handler(request, call).SerializeToString()
 
 
-def _next(answers: Generator[Message, None, None], call: ReadCall) -> bytes | None:
-    """In a thread. None = that was all."""
+def _next(
+    answers: Generator[Message | None, None, None], call: ReadCall
+) -> tuple[bool, bytes | None]:
+    """In a thread. Whether the stream goes on, and the message if there is one by now."""
     if call.time_remaining() <= 0:
         raise DeadlineOver
-    answer = next(answers, None)
-    return None if answer is None else answer.SerializeToString()
+    for answer in answers:
+        return True, None if answer is None else answer.SerializeToString()
+    return False, None

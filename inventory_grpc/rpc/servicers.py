@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from inventory_grpc.rpc.reads.consistency import ConsistencyReads
 from inventory_grpc.rpc.reads.holds import HoldReads
 from inventory_grpc.rpc.reads.locations import LocationReads
 from inventory_grpc.rpc.reads.orders import OrderReads
@@ -40,7 +41,7 @@ class LocationServicer(Services, LocationReads, LocationWrites):
     """inventory.v1.LocationService."""
 
 
-class StockServicer(Services, StockReads, StockWrites):
+class StockServicer(Services, StockReads, ConsistencyReads, StockWrites):
     """inventory.v1.StockService."""
 
 

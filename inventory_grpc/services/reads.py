@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from inventory_grpc.services.consistency import Consistency
 from inventory_grpc.services.holds import Holds
 from inventory_grpc.services.locations import Locations
 from inventory_grpc.services.orders import Orders
@@ -23,6 +24,7 @@ class Reads:
         self.stock = Stock(database, tokens)
         self.orders = Orders(database, tokens)
         self.holds = Holds(database, tokens)
+        self.consistency = Consistency(database)
 
     @classmethod
     def start(cls, settings: Settings) -> Self:

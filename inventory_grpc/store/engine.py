@@ -52,14 +52,18 @@ class ReadDatabase:
         self._engine = _engine(url, pool_size, direct=self.direct)
 
     @contextmanager
-    def begin(self, time_left: float | None) -> Iterator[Connection]:
+    def begin(
+        self, time_left: float | None, statement_timeout_ms: int | None = None
+    ) -> Iterator[Connection]:
         """A connection for one use case; no statement on it runs longer than ``time_left`` seconds.
 
-        Raises DatabaseUnavailable, or Overloaded when all connections stay busy.
+        ``statement_timeout_ms`` is for what may take longer than other reads. Raises
+        DatabaseUnavailable, or Overloaded when all connections stay busy.
         """
         try:
             with self._engine.begin() as conn:
-                conn.info[_TIMEOUT] = self._timeout_ms(time_left)
+                longest = statement_timeout_ms or self._statement_timeout_ms
+                conn.info[_TIMEOUT] = _timeout_ms(time_left, longest)
                 try:
                     yield conn
                 except psycopg2.Error as error:
@@ -76,16 +80,15 @@ class ReadDatabase:
         """Closes the idle connections; those in use close when they are given back."""
         self._engine.dispose()
 
-    def _timeout_ms(self, time_left: float | None) -> int:
-        if time_left is None:
-            return self._statement_timeout_ms
-        # Without a deadline gRPC's time_remaining is enormous, not None.
-        return max(1, int(min(time_left * 1000, self._statement_timeout_ms)))
-
     def _drop_if_lost(self, conn: Connection, error: psycopg2.Error) -> None:
         # Outside SQLAlchemy's execution nobody else tells the pool.
         if conn.dialect.is_disconnect(error, None, None):  # type: ignore[arg-type]
             conn.invalidate(error)
+
+
+def _timeout_ms(time_left: float | None, longest: int) -> int:
+    # Without a deadline gRPC's time_remaining is enormous, not None.
+    return longest if time_left is None else max(1, int(min(time_left * 1000, longest)))
 
 
 def limited(conn: Connection, statement: str) -> str:

@@ -1,6 +1,6 @@
 """StockService's reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from inventory_grpc.domain.reads import Availability
@@ -73,12 +73,6 @@ class StockReads:
         response = stock_pb2.ListStockMovementsResponse(total_size=page.total)
         response.next_page_token = fill(response.movements, page, convert.movement)
         return response
-
-    def CheckConsistency(  # noqa: N802
-        self, request: stock_pb2.CheckConsistencyRequest, context: Call
-    ) -> Iterator[stock_pb2.CheckConsistencyResponse]:
-        """Each violation as it is found, then the summary."""
-        raise NotImplementedError
 
 
 def _location_ids(ids: Sequence[str], found: Violations) -> list[str]:
