@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from inventory_grpc.v1 import orders_pb2, products_pb2, stock_pb2
-from inventory_grpc.v1.common_pb2 import DemandLine, Money, ProductKey
+from inventory_grpc.v1 import holds_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1.common_pb2 import DemandLine, LineQuantity, Money, ProductKey
 from tests.server.harness import Server
 
 ORDERS = "/inventory.v1.OrderService"
 PRODUCTS = "/inventory.v1.ProductService"
+HOLDS = "/inventory.v1.HoldService"
 STOCK = "/inventory.v1.StockService"
 LOCATIONS = "/inventory.v1.LocationService"
 
@@ -73,7 +76,105 @@ _LINE = DemandLine(product=MUG, quantity=1)
 _MUG = products_pb2.Product(sku="MUG", name="X")
 _Order = orders_pb2.CreateOrderRequest
 
+
+def a_hold(
+    quantity: int, ttl: Duration | None = None, **fields: Any
+) -> holds_pb2.CreateHoldRequest:
+    line = DemandLine(product=MUG, quantity=quantity)
+    return holds_pb2.CreateHoldRequest(lines=[line], ttl=ttl or Duration(seconds=60), **fields)
+
+
+_BAD_LENGTHS = (
+    (None, "ttl"),
+    (Duration(), "ttl"),
+    (Duration(seconds=-1), "ttl"),
+    (Duration(nanos=999_999_999), "ttl"),
+    (Duration(seconds=31 * 24 * 3600), "ttl"),
+    (Duration(seconds=30 * 24 * 3600, nanos=1), "ttl"),
+    (Duration(seconds=2**63 - 1), "ttl"),
+    (Duration(seconds=1, nanos=-1), "ttl.nanos"),
+    (Duration(seconds=1, nanos=10**9), "ttl.nanos"),
+)
+
+_MALFORMED_HOLDS = (
+    *(
+        Bad(
+            f"a hold of {ttl}".replace("\n", " "),
+            f"{HOLDS}/CreateHold",
+            holds_pb2.CreateHoldRequest(lines=[_LINE], ttl=ttl),
+            fields=[path],
+        )
+        for ttl, path in _BAD_LENGTHS
+    ),
+    *(
+        Bad(
+            f"an extension of {ttl}".replace("\n", " "),
+            f"{HOLDS}/ExtendHold",
+            holds_pb2.ExtendHoldRequest(hold_id=UNKNOWN_ID, ttl=ttl),
+            fields=[path],
+        )
+        for ttl, path in _BAD_LENGTHS
+    ),
+    Bad(
+        "an empty hold",
+        f"{HOLDS}/CreateHold",
+        holds_pb2.CreateHoldRequest(),
+        fields=["lines", "ttl"],
+    ),
+    Bad(
+        "a hold of 101 lines, from nowhere known, locked in no known way",
+        f"{HOLDS}/CreateHold",
+        holds_pb2.CreateHoldRequest(
+            lines=[_LINE] * 101, ttl=Duration(seconds=1), owner_reference="x" * 256
+        ).SerializeToString()
+        + b"\x28\x63\x30\x63",
+        fields=["lines", "owner_reference", "allocation", "locking"],
+    ),
+    Bad(
+        "an order locked in no known way",
+        _CREATE,
+        an_order(1).SerializeToString() + b"\x38\x63",
+        fields=["locking"],
+    ),
+    Bad(
+        "a conversion with everything wrong",
+        f"{HOLDS}/ConvertHold",
+        holds_pb2.ConvertHoldRequest(
+            hold_id="x",
+            lines=[LineQuantity(line_number=1, quantity=1), LineQuantity(line_number=1)],
+            customer_reference="\x00",
+            expected_version=-1,
+            request_id="7",
+        ).SerializeToString()
+        + b"\x18\x63",
+        fields=[
+            "hold_id",
+            "lines[1].quantity",
+            "lines[1].line_number",
+            "remainder",
+            "customer_reference",
+            "expected_version",
+            "request_id",
+        ],
+    ),
+    Bad(
+        "a release for an endless reason",
+        f"{HOLDS}/ReleaseHold",
+        holds_pb2.ReleaseHoldRequest(reason="x" * 1025),
+        fields=["hold_id", "reason"],
+    ),
+    Bad(
+        "a list of holds in no state",
+        f"{HOLDS}/ListHolds",
+        holds_pb2.ListHoldsRequest(
+            filter=holds_pb2.HoldFilter(statuses=[holds_pb2.HOLD_STATUS_UNSPECIFIED]), page_size=-1
+        ),
+        fields=["filter.statuses[0]", "page_size"],
+    ),
+)
+
 MALFORMED = (
+    *_MALFORMED_HOLDS,
     Bad("no lines", _CREATE, _Order(), fields=["lines"]),
     Bad("101 lines", _CREATE, _Order(lines=[_LINE] * 101), fields=["lines"]),
     *(

@@ -2,8 +2,6 @@
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2  # type: ignore[import-untyped]
-from psycopg2 import sql
 
 from inventory_grpc.v1 import common_pb2, locations_pb2, orders_pb2, products_pb2
 from inventory_grpc.v1.common_pb2 import Money, ProductKey
@@ -18,7 +16,8 @@ from tests.server.bad_requests import (
     World,
     an_order,
 )
-from tests.server.harness import Server, rich_status, trailers
+from tests.server.harness import Server, trailers
+from tests.server.refusals import contents, mismatch, send
 from tests.server.refused_requests import refused
 
 
@@ -52,21 +51,19 @@ def world(server: Server) -> World:
 def test_malformed_requests_name_every_field_and_change_nothing(
     world: World, database: Database
 ) -> None:
-    before = _contents(database)
-    wrong = [(bad.title, wrong) for bad in MALFORMED if (wrong := _mismatch(world.server, bad))]
+    before = contents(database)
+    wrong = [(bad.title, wrong) for bad in MALFORMED if (wrong := mismatch(world.server, bad))]
     assert not wrong
-    assert _contents(database) == before
+    assert contents(database) == before
 
 
 def test_what_does_not_fit_the_stored_state_is_refused_and_changes_nothing(
     world: World, database: Database
 ) -> None:
-    before = _contents(database)
-    wrong = [
-        (bad.title, wrong) for bad in refused(world) if (wrong := _mismatch(world.server, bad))
-    ]
+    before = contents(database)
+    wrong = [(bad.title, wrong) for bad in refused(world) if (wrong := mismatch(world.server, bad))]
     assert not wrong
-    after = _contents(database)
+    after = contents(database)
     # The refusals themselves are kept, so that a retry answers the same.
     for kept in ("stored_answers", "commits"):
         del before[kept], after[kept]
@@ -95,7 +92,7 @@ def test_a_malformed_row_of_an_independent_batch_harms_no_other(world: World) ->
 def test_an_atomic_batch_is_refused_with_its_first_failing_row(
     world: World, database: Database
 ) -> None:
-    before = _contents(database)
+    before = contents(database)
     bad = Bad(
         "",
         f"{ORDERS}/BatchCreateOrders",
@@ -107,8 +104,8 @@ def test_an_atomic_batch_is_refused_with_its_first_failing_row(
         facts={"row": "1", "shortages_total": "1"},
         detail="InsufficientStock",
     )
-    assert _mismatch(world.server, bad) == ""
-    assert _contents(database) == before
+    assert mismatch(world.server, bad) == ""
+    assert contents(database) == before
 
 
 def test_a_request_id_is_given_when_missing_and_replayed_when_known(world: World) -> None:
@@ -154,54 +151,3 @@ def test_what_grpc_itself_refuses_has_a_code_alone(server: Server) -> None:
             send(server, method, raw, timeout, metadata)
         assert raised.value.code() is code, method
         assert "grpc-status-details-bin" not in trailers(raised.value)
-
-
-def send(
-    server: Server,
-    method: str,
-    raw: bytes,
-    timeout: float = 10,
-    metadata: tuple[tuple[str, str], ...] = (),
-) -> bytes:
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel.unary_unary(method)
-    return call(raw, timeout=timeout, metadata=metadata)
-
-
-def _mismatch(server: Server, bad: Bad) -> str:
-    """What the answer has otherwise than expected; empty if nothing."""
-    raw = bad.request if isinstance(bad.request, bytes) else bad.request.SerializeToString()
-    try:
-        send(server, bad.method, raw)
-    except grpc.RpcError as error:
-        raised = error
-    else:
-        return "was answered OK"
-    if raised.code() is not bad.code:
-        return f"{raised.code()} {raised.details()}"
-    status = rich_status(raised)
-    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    status.details[0].Unpack(info)
-    fields = []
-    for each in status.details[1:]:
-        if each.Unpack(request):
-            fields = [violation.field for violation in request.field_violations]
-    types = [each.type_url.rsplit(".")[-1] for each in status.details]
-    expected = ["ErrorInfo", *(["BadRequest"] if bad.fields else [])]
-    expected += [bad.detail] if bad.detail else []
-    seen = (info.domain, info.reason, fields, types, {**info.metadata, **bad.facts})
-    wanted = ("inventory.v1", bad.reason, list(bad.fields), expected, dict(info.metadata))
-    return "" if seen == wanted else f"{seen} instead of {wanted}"
-
-
-def _contents(database: Database) -> dict[str, str]:
-    """Every table's rows, as text."""
-    conn = database.connect("superuser")
-    with conn, conn.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        contents = {}
-        for (table,) in cursor.fetchall():
-            rows = sql.SQL("SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM {} t")
-            cursor.execute(rows.format(sql.Identifier(table)))
-            (contents[table],) = cursor.fetchone() or (None,)
-    conn.close()
-    return contents

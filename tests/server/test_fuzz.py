@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from inventory_grpc.v1 import locations_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import holds_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
 from tests.server.harness import Server, rich_status
 
 METHODS: Final = tuple(
     method
-    for file in (products_pb2, locations_pb2, stock_pb2, orders_pb2)
+    for file in (products_pb2, locations_pb2, stock_pb2, holds_pb2, orders_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 )
@@ -27,6 +27,8 @@ ALLOWED: Final = frozenset(grpc.StatusCode) - {
     grpc.StatusCode.UNIMPLEMENTED,
 }
 IDS: Final = tuple(f"01920000-0000-7000-8000-00000000000{digit}" for digit in range(3))
+
+Sent = tuple[MethodDescriptor, bytes]
 
 # Mostly values that are well-formed, so that messages get past the first checks.
 _TEXTS = st.one_of(
@@ -84,24 +86,24 @@ def _value(draw: Callable[[SearchStrategy[object]], object], field: FieldDescrip
 
 
 @st.composite
-def typed_calls(draw: Callable[[SearchStrategy[object]], object]) -> tuple[str, bytes]:
+def typed_calls(draw: Callable[[SearchStrategy[object]], object]) -> Sent:
     """A method and a message of its request type."""
     method = draw(st.sampled_from(METHODS))
     assert isinstance(method, MethodDescriptor)
-    return _path(method), _message(draw, method.input_type).SerializeToString()
+    return method, _message(draw, method.input_type).SerializeToString()
 
 
 @st.composite
-def raw_calls(draw: Callable[[SearchStrategy[object]], object]) -> tuple[str, bytes]:
+def raw_calls(draw: Callable[[SearchStrategy[object]], object]) -> Sent:
     """A method and any bytes."""
     method, raw = draw(st.sampled_from(METHODS)), draw(st.binary(max_size=200))
     assert isinstance(method, MethodDescriptor)
     assert isinstance(raw, bytes)
-    return _path(method), raw
+    return method, raw
 
 
 @st.composite
-def damaged_calls(draw: Callable[[SearchStrategy[object]], object]) -> tuple[str, bytes]:
+def damaged_calls(draw: Callable[[SearchStrategy[object]], object]) -> Sent:
     """A method and a message of its type with one byte changed."""
     sent = draw(typed_calls())
     assert isinstance(sent, tuple)
@@ -124,7 +126,7 @@ def test_no_message_and_no_bytes_make_any_method_answer_unknown_or_internal(
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.one_of(typed_calls(), typed_calls(), damaged_calls(), raw_calls()))
-    def call(sent: tuple[str, bytes]) -> None:
+    def call(sent: Sent) -> None:
         code = _code(server, *sent)
         seen[code] = seen.get(code, 0) + 1
         assert code in ALLOWED
@@ -135,7 +137,7 @@ def test_no_message_and_no_bytes_make_any_method_answer_unknown_or_internal(
 
 
 def test_the_empty_message_makes_no_method_answer_unknown_or_internal(server: Server) -> None:
-    codes = {_path(method): _code(server, _path(method), b"") for method in METHODS}
+    codes = {_path(method): _code(server, method, b"") for method in METHODS}
     assert {path: code for path, code in codes.items() if code not in ALLOWED} == {}
 
 
@@ -156,14 +158,24 @@ def _path(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-def _code(server: Server, path: str, raw: bytes) -> grpc.StatusCode:
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel.unary_unary(path)
-    answer = call.future(raw, timeout=10)
-    error = answer.exception()
+def _code(server: Server, method: MethodDescriptor, raw: bytes) -> grpc.StatusCode:
+    error = _error(server.channel, method, raw)
     if error is None:
         return grpc.StatusCode.OK
-    assert isinstance(error, grpc.RpcError)
     # Whatever a handler refuses says why; this raises if there is no status.
     rich_status(error)
     code: grpc.StatusCode = error.code()
     return code
+
+
+def _error(channel: grpc.Channel, method: MethodDescriptor, raw: bytes) -> grpc.RpcError | None:
+    unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_path(method))
+    stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(_path(method))
+    try:
+        if method.server_streaming:
+            list(stream(raw, timeout=10))
+        else:
+            unary(raw, timeout=10)
+    except grpc.RpcError as error:
+        return error
+    return None
