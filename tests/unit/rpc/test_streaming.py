@@ -21,7 +21,7 @@ _SERVICE = stock_pb2.DESCRIPTOR.services_by_name["StockService"]
 _UNREAD = 100_000
 """More messages than fit into the buffers between a handler and a client that does not read."""
 
-Answers = Generator[Response]
+Answers = Generator[Response | None]
 Stream = grpc.aio.UnaryStreamCall[bytes, Response]
 
 
@@ -149,6 +149,29 @@ async def test_a_client_that_does_not_read_holds_no_thread_and_is_closed_when_it
         served.admission.left.clear()
         idle.cancel()
         await served.admission.left.wait()
+        assert await asyncio.to_thread(closed.wait, 10)
+
+
+async def test_a_stream_that_works_long_shares_its_thread_and_ends_with_its_caller() -> None:
+    closed = threading.Event()
+
+    def handler(request: Request, call: ReadCall) -> Answers:
+        if request.products:
+            yield _violation(1)
+            return
+        try:
+            yield _violation(2)
+            while True:
+                yield None
+        finally:
+            closed.set()
+
+    short = Request(products=[ProductKey(sku="MUG")]).SerializeToString()
+    async with _serving(handler) as served:
+        busy = served.call()
+        assert await busy.read() == _violation(2)
+        assert [each async for each in served.call(short)] == [_violation(1)]
+        busy.cancel()
         assert await asyncio.to_thread(closed.wait, 10)
 
 
