@@ -24,7 +24,14 @@ from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.services.mutations import STATEMENTS, Mutations
 from inventory_grpc.settings import Settings
 from inventory_grpc.store.link import Link, LinkSettings
-from inventory_grpc.v1 import errors_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import (
+    errors_pb2,
+    holds_pb2,
+    locations_pb2,
+    orders_pb2,
+    products_pb2,
+    stock_pb2,
+)
 from tests.concurrency.audit_queries import NEVER
 from tests.conftest import Database
 
@@ -48,6 +55,11 @@ ENCODERS: Final[dict[type[Command], encode.Encode]] = {
     commands.CreateLocation: encode.location_in(locations_pb2.CreateLocationResponse),
     commands.UpdateLocation: encode.location_in(locations_pb2.UpdateLocationResponse),
     commands.DeleteLocation: encode.location_in(locations_pb2.DeleteLocationResponse),
+    commands.CreateHold: encode.hold_in(holds_pb2.CreateHoldResponse),
+    commands.ExtendHold: encode.hold_in(holds_pb2.ExtendHoldResponse),
+    commands.ConvertHold: encode.conversion,
+    commands.ReleaseHold: encode.hold_in(holds_pb2.ReleaseHoldResponse),
+    commands.ExpireHolds: lambda _result: b"",
 }
 
 _RESPONSES: Final[dict[type[Command], Any]] = {
@@ -67,6 +79,10 @@ _RESPONSES: Final[dict[type[Command], Any]] = {
     commands.CreateLocation: locations_pb2.CreateLocationResponse,
     commands.UpdateLocation: locations_pb2.UpdateLocationResponse,
     commands.DeleteLocation: locations_pb2.DeleteLocationResponse,
+    commands.CreateHold: holds_pb2.CreateHoldResponse,
+    commands.ExtendHold: holds_pb2.ExtendHoldResponse,
+    commands.ConvertHold: holds_pb2.ConvertHoldResponse,
+    commands.ReleaseHold: holds_pb2.ReleaseHoldResponse,
 }
 
 
