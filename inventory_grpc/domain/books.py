@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from inventory_grpc.domain.consistency import LedgerFacts
 from inventory_grpc.domain.entries import (
     AnswerKey,
     DueLine,
     Item,
+    LedgerRepair,
     LevelKey,
     LineChange,
     Site,
@@ -58,6 +60,8 @@ class Books:
         """When the next line ends of those holds that are not in the books."""
         self.held_by_caller: dict[str, int] = {}
         """Units in active holds, of callers who ask for more."""
+        self.ledger_facts: dict[LevelKey, LedgerFacts] = {}
+        """Of levels to repair."""
         self.answers: dict[AnswerKey, StoredAnswer] = {}
         self.movements: list[StockMovement] = []
         self.events: list[OrderEvent] = []
@@ -66,6 +70,7 @@ class Books:
         """Lines of holds that exist, by (hold_id, line_number)."""
         self.budget_changes: dict[str, int] = {}
         """Units by caller to add to what its holds count."""
+        self.repairs: list[LedgerRepair] = []
         self.new_answers: dict[AnswerKey, StoredAnswer] = {}
         self.versions_read: dict[object, int] = {}
         """Version of every changed row as it was read; 0 for a row this transaction makes."""
@@ -86,6 +91,10 @@ class Books:
     def open_level(self, level: StockLevel) -> None:
         """Enter a stock level as read."""
         self.levels[level.product_id][level.location_id] = level
+
+    def open_ledger(self, key: LevelKey, facts: LedgerFacts) -> None:
+        """Enter what the ledger and the lines of a level to repair say."""
+        self.ledger_facts[key] = facts
 
     # -- all or nothing ------------------------------------------------------------------------
 
@@ -132,6 +141,12 @@ class Books:
         self._changed(key, before.version)
         self._set(levels, after.location_id, after)
         self._append(self.movements, movement)
+
+    def put_repair(self, level: StockLevel, repair: LedgerRepair) -> None:
+        """Before the movements of a repair are posted to ``level``, whose version may be damaged
+        too: it is guarded by the one that was read."""
+        self._changed((level.product_id, level.location_id), level.version)
+        self._append(self.repairs, repair)
 
     def put_order(self, order: Order, event: OrderEvent) -> None:
         """A new or changed order, with the event that made this version."""

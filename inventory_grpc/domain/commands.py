@@ -180,7 +180,6 @@ class UpdateProduct:
 
     product: ProductKey
     fields: frozenset[str]
-    """of sku, name, description, price, labels"""
     sku: str
     name: str
     description: str
@@ -221,7 +220,6 @@ class UpdateLocation:
 
     location_id: str
     fields: frozenset[str]
-    """of display_name, priority, labels"""
     display_name: str
     priority: int
     labels: Labels
@@ -246,7 +244,6 @@ class CreateHold:
     allow_partial: bool
     allocation: AllocationStrategy
     optimistic: bool = False
-    """As for PlaceOrder."""
 
 
 @record
@@ -286,8 +283,16 @@ class ExpireHolds:
     hold_ids: tuple[str, ...]
 
 
+@record
+class RepairLevel:
+    """An operator's: let a level, its ledger and its lines agree again. Result: LevelRepair."""
+
+    product_id: str
+    location_id: str
+
+
 OrderCommand = ChangeOrderStatus | ShipOrder | CancelOrder | ReturnOrder
-StockCommand = AdjustStock | SetStock | SetStockPolicy | TransferStock
+StockCommand = AdjustStock | SetStock | SetStockPolicy | TransferStock | RepairLevel
 ProductCommand = CreateProduct | UpdateProduct | DeleteProduct | UndeleteProduct
 LocationCommand = CreateLocation | UpdateLocation | DeleteLocation
 HoldCommand = CreateHold | ExtendHold | ConvertHold | ReleaseHold | ExpireHolds

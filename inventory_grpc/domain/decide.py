@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from inventory_grpc.domain import catalogue, commands, fulfilment, holds, placing, stocktaking
+from inventory_grpc.domain import (
+    catalogue,
+    commands,
+    fulfilment,
+    holds,
+    placing,
+    repair,
+    stocktaking,
+)
 from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.context import Context
 from inventory_grpc.domain.model import Hold, Order, Product, StockMovement
@@ -26,6 +34,7 @@ _HANDLERS: dict[type[commands.Command], Callable[[Books, Any, Context], Result]]
     commands.SetStock: stocktaking.set_stock,
     commands.SetStockPolicy: stocktaking.set_policy,
     commands.TransferStock: stocktaking.transfer,
+    commands.RepairLevel: repair.repair_level,
     commands.CreateProduct: catalogue.create_product,
     commands.UpdateProduct: catalogue.update_product,
     commands.DeleteProduct: catalogue.delete_product,

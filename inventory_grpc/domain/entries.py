@@ -63,6 +63,17 @@ class LineChange:
     expire_time: datetime
 
 
+@record
+class LedgerRepair:
+    """Rows of a level's ledger up to ``stock_version`` have been looked at."""
+
+    product_id: str
+    location_id: str
+    stock_version: int
+    found: str
+    """What was wrong, as JSON."""
+
+
 LevelKey = tuple[str, str]
 """(product_id, location_id)"""
 

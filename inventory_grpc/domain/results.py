@@ -1,5 +1,6 @@
 """What a command answers when it is not refused."""
 
+from inventory_grpc.domain.consistency import Violation
 from inventory_grpc.domain.model import Hold, Location, Order, Product, StockLevel, StockMovement
 from inventory_grpc.domain.record import record
 
@@ -36,4 +37,16 @@ class Expiry:
     holds: int
 
 
-Result = Order | StockChange | Transfer | Product | Location | Hold | Conversion | Expiry
+@record
+class LevelRepair:
+    """What was wrong with a level, and what was posted to mend it: nothing if nothing was."""
+
+    level: StockLevel
+    found: tuple[Violation, ...]
+    movements: tuple[StockMovement, ...]
+    on_hand_is_known: bool
+    """False: neither counter nor ledger can be trusted, so the stock has to be counted."""
+
+
+_Holding = Hold | Conversion | Expiry
+Result = Order | StockChange | Transfer | Product | Location | _Holding | LevelRepair

@@ -7,6 +7,7 @@ from typing import Any
 
 from inventory_grpc.domain import commands
 from inventory_grpc.domain.commands import Command
+from inventory_grpc.domain.entries import LevelKey
 from inventory_grpc.domain.model import ProductKey
 
 
@@ -47,6 +48,8 @@ class Footprint:
     """Locations to lock and read as a whole."""
     emptied_locations: set[str] = field(default_factory=set)
     """Locations whose stock levels are all locked and read."""
+    repairs: set[LevelKey] = field(default_factory=set)
+    """Stock levels whose ledger is read as a whole."""
     row_lock: RowLock = RowLock.NONE
 
     @classmethod
@@ -121,6 +124,11 @@ def _transfer(footprint: Footprint, command: commands.TransferStock) -> None:
         footprint.may_make(line.product, command.to_location_id)
 
 
+def _repair_level(footprint: Footprint, command: commands.RepairLevel) -> None:
+    footprint.may_make(ProductKey(command.product_id), command.location_id)
+    footprint.repairs.add((command.product_id, command.location_id))
+
+
 def _create_product(footprint: Footprint, command: commands.CreateProduct) -> None:
     footprint.skus.add(command.sku)
     for location_id, _ in command.initial_stock:
@@ -177,6 +185,7 @@ _ADD: Mapping[type[Command], Callable[[Footprint, Any], None]] = {
     commands.SetStock: _stock,
     commands.SetStockPolicy: _stock,
     commands.TransferStock: _transfer,
+    commands.RepairLevel: _repair_level,
     commands.CreateProduct: _create_product,
     commands.UpdateProduct: _update_product,
     commands.DeleteProduct: _delete_product,

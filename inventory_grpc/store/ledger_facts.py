@@ -4,13 +4,17 @@ Nothing big is joined with anything big: what the ledger and the lines say is pu
 and grouped, so that the plan is a few passes in index order whatever the planner believes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.consistency import Counters, LedgerFacts, Share, Side
+from inventory_grpc.domain.entries import LevelKey
 from inventory_grpc.domain.model import StockLevel
 from inventory_grpc.domain.status import HoldStatus, OrderStatus
+from inventory_grpc.store.link import Call, Link
+from inventory_grpc.store.statements import Statement
 
 OWNERS_MAX: Final = 1_000
 """Orders, and holds, of one level that are named; a repair of more goes on when run again."""
@@ -199,7 +203,25 @@ def facts_sql(where: str) -> str:
     return f"WITH {_tables(where)} SELECT {_COLUMNS} FROM level f {_LOOK_UPS}"  # noqa: S608
 
 
+READ_FACTS: Final = Statement(
+    "read_ledger_facts",
+    facts_sql("product_id = :product_id AND location_id = :location_id"),
+    {"product_id": "uuid", "location_id": "text"},
+)
+
 Row = Sequence[Any]
+
+
+def enter_facts(books: Books, link: Link, keys: Collection[LevelKey]) -> None:
+    """What is known of levels to repair, which are locked.
+
+    Their due lines wait for the next write: until then they count as held on both sides, and an
+    expiry posted now would be one more movement on top of damaged ones.
+    """
+    for key in sorted(keys):
+        rows = link.read(Call(READ_FACTS, key))
+        books.open_ledger(key, level_and_facts(rows[0])[1] if rows else LedgerFacts())
+    books.due = [due for due in books.due if (due.product_id, due.location_id) not in keys]
 
 
 def level_and_facts(row: Row) -> tuple[StockLevel, LedgerFacts]:

@@ -42,6 +42,7 @@ from inventory_grpc.store.book_reads import (
     READ_PRODUCTS,
 )
 from inventory_grpc.store.footprint import Footprint
+from inventory_grpc.store.ledger_facts import enter_facts
 from inventory_grpc.store.link import Call, Link, Row
 from inventory_grpc.store.reach import Keys, Reach
 from inventory_grpc.store.statements import Value, array, text_array
@@ -86,6 +87,8 @@ def lock_and_read(
         arguments = (text_array(hold_callers), seen.now.isoformat())
         books.held_by_caller.update(dict.fromkeys(hold_callers, 0))
         books.held_by_caller.update(link.read(Call(READ_BUDGETS, arguments)))
+    if footprint.repairs:
+        enter_facts(books, link, footprint.repairs)
     return books, seen.now
 
 

@@ -50,7 +50,14 @@ INSERT_MOVEMENTS: Final = insert_rows(
 )
 
 
-ALL: Final = (UPDATE_LEVELS, INSERT_LEVELS, INSERT_MOVEMENTS)
+INSERT_REPAIRS: Final = insert_rows(
+    "insert_repairs",
+    tables.ledger_repairs,
+    (*_LEVEL_KEY, "stock_version", "found"),
+    ("repair_time", "commit_id"),
+)
+
+ALL: Final = (UPDATE_LEVELS, INSERT_LEVELS, INSERT_MOVEMENTS, INSERT_REPAIRS)
 
 
 def verify_calls(books: Books) -> list[Call]:
@@ -111,3 +118,17 @@ def movement_calls(books: Books, stamp: Stamp) -> list[Call]:
         text_array([move.note for move in moves]),
     )
     return [Call(INSERT_MOVEMENTS, (*columns, stamp.now, stamp.commit_id))]
+
+
+def repair_calls(books: Books, stamp: Stamp) -> list[Call]:
+    """Up to which versions ledgers have been looked at, and what was wrong."""
+    repairs = books.repairs
+    if not repairs:
+        return []
+    columns = (
+        array([repair.product_id for repair in repairs]),
+        text_array([repair.location_id for repair in repairs]),
+        array([repair.stock_version for repair in repairs]),
+        text_array([repair.found for repair in repairs]),
+    )
+    return [Call(INSERT_REPAIRS, (*columns, stamp.now, stamp.commit_id))]

@@ -64,6 +64,7 @@ def write_calls(
         *write_catalogue.location_calls(books, stamp),
         *write_stock.level_calls(books, stamp),
         *write_stock.movement_calls(books, stamp),
+        *write_stock.repair_calls(books, stamp),
         *write_orders.order_calls(books, stamp),
         *write_holds.hold_calls(books, stamp),
     ]
