@@ -80,8 +80,9 @@ class HoldBudgetExceeded(DomainError):
 
     @property
     def retry_after_ms(self) -> int | None:
-        """Holds end by themselves; what one hold may have does not change."""
-        return 1000 if self.limit == "caller_units" else None
+        """Other holds end by themselves; one that is too large by itself stays so."""
+        waits = self.limit == "caller_units" and self.requested <= self.allowed
+        return 1000 if waits else None
 
     @property
     def message(self) -> str:
