@@ -18,8 +18,9 @@ from tests.benchmarks.measure import bench, measure
 from tests.benchmarks.plan import FULL, QUICK, SCENARIOS, Pace
 from tests.benchmarks.processes import BenchmarkFailed
 from tests.benchmarks.report import Report, show, write
+from tests.benchmarks.strategies import comparisons
 
-_WIDTH_MIN = 132
+_WIDTH_MIN = 144
 """Columns, so that no figure is cut off where the output is not a terminal."""
 
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less than a minute, less exact")
+    parser.add_argument("--quick", action="store_true", help="less than two minutes, less exact")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="also write the report: .json, else Markdown"
     )
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measured(pace: Pace, progress: Console) -> Report:
     load_average = os.getloadavg()[0]
-    seconds = pace.total_seconds(len(SCENARIOS))
+    seconds = pace.total_seconds(SCENARIOS)
     progress.print(f"about {seconds:.0f} s of load and a few to start", style="dim")
     with (
         tempfile.TemporaryDirectory(prefix="inventory-bench-") as name,
@@ -60,7 +61,9 @@ def _measured(pace: Pace, progress: Console) -> Report:
     ):
         samples = measure(running, SCENARIOS, pace, status.update)
         version = running.postgres.version
-    return Report(version, load_average, pace, figures(samples), verdicts(samples))
+    return Report(
+        version, load_average, pace, figures(samples), verdicts(samples), comparisons(samples)
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ class Figure:
     p50_ms: float
     """Of a call, however many orders it makes."""
     p99_ms: float
+    contended: float
+    """Share of calls that were answered CONTENTION; such calls cost CPU too, which is counted in
+    that of those that succeeded."""
     failures: dict[str, int]
 
 
@@ -55,18 +58,19 @@ def verdicts(samples: Samples) -> list[Verdict]:
         _of_costs(samples, plan.HOT, plan.TEXTBOOK_HOT),
         _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
         *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
+        *(_of_holds(samples, hold, order) for hold, order in plan.HOLDS.items()),
     ]
 
 
 def _of_batch(samples: Samples, batch: Scenario) -> Verdict:
-    cost = median(_cost(batch)(sample) for sample in samples[batch]) / 1000
+    cost = median(cost_us(batch)(sample) for sample in samples[batch]) / 1000
     wanted = f"{batch.name}: server + PostgreSQL, ms of CPU per order"
     return Verdict(wanted, 0.2, cost, at_least=False)
 
 
 def _of_rates(samples: Samples, order: Scenario) -> Verdict:
     ratios = [
-        _rate(order)(ours) / _rate(plan.EMPTY)(empty)
+        rate_of(order)(ours) / rate_of(plan.EMPTY)(empty)
         for ours, empty in zip(samples[order], samples[plan.EMPTY], strict=True)
     ]
     wanted = f"{order.name}, {order.in_flight} in flight: rate / empty RPC's rate"
@@ -74,12 +78,23 @@ def _of_rates(samples: Samples, order: Scenario) -> Verdict:
 
 
 def _of_costs(samples: Samples, order: Scenario, textbook: Scenario) -> Verdict:
-    ratios = [
-        _cost(order)(ours) / _cost(textbook)(theirs)
-        for ours, theirs in zip(samples[order], samples[textbook], strict=True)
-    ]
+    ratio = cost_ratio(samples, order, textbook)
     wanted = f"{order.name}, {order.in_flight} in flight: server + PostgreSQL CPU / textbook's"
-    return Verdict(wanted, 1 / 8, median(ratios), at_least=False)
+    return Verdict(wanted, 1 / 8, ratio, at_least=False)
+
+
+def _of_holds(samples: Samples, hold: Scenario, order: Scenario) -> Verdict:
+    ratio = cost_ratio(samples, hold, order)
+    wanted = f"{hold.name}, {hold.in_flight} in flight: server + PostgreSQL CPU / {order.name}'s"
+    return Verdict(wanted, 1.3, ratio, at_least=False)
+
+
+def cost_ratio(samples: Samples, one: Scenario, other: Scenario) -> float:
+    """CPU per call of the one in units of the other's: the median of the rounds' own ratios."""
+    return median(
+        cost_us(one)(ours) / cost_us(other)(theirs)
+        for ours, theirs in zip(samples[one], samples[other], strict=True)
+    )
 
 
 def _figure(scenario: Scenario, taken: Sequence[Sample]) -> Figure:
@@ -96,12 +111,13 @@ def _figure(scenario: Scenario, taken: Sequence[Sample]) -> Figure:
     return Figure(
         scenario.name,
         scenario.in_flight,
-        middle(_rate(scenario)),
+        middle(rate_of(scenario)),
         per_order(lambda sample: sample.server_seconds),
         per_order(lambda sample: sample.postgres_seconds),
         per_order(lambda sample: sample.client_seconds),
         middle(lambda sample: sample.tally.p50_ms),
         middle(lambda sample: sample.tally.p99_ms),
+        middle(contended_share),
         failures,
     )
 
@@ -110,11 +126,17 @@ def _orders(scenario: Scenario, sample: Sample) -> int:
     return sample.tally.calls * scenario.orders_per_call
 
 
-def _rate(scenario: Scenario) -> Callable[[Sample], float]:
+def contended_share(sample: Sample) -> float:
+    """Calls answered CONTENTION, of all that were."""
+    return sample.tally.contended / (sample.tally.contended + sample.tally.calls)
+
+
+def rate_of(scenario: Scenario) -> Callable[[Sample], float]:
+    """Calls or orders a second."""
     return lambda sample: _orders(scenario, sample) / sample.tally.seconds
 
 
-def _cost(scenario: Scenario) -> Callable[[Sample], float]:
+def cost_us(scenario: Scenario) -> Callable[[Sample], float]:
     """Microseconds of CPU per order, server and PostgreSQL together."""
 
     def cost(sample: Sample) -> float:

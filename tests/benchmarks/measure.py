@@ -9,7 +9,14 @@ from inventory_grpc.embedded import EmbeddedPostgres
 from tests.benchmarks import databases, processes
 from tests.benchmarks.cpu import tree_seconds
 from tests.benchmarks.load.protocol import Run, Seed, Tally
-from tests.benchmarks.plan import ORDERS_SEEDED, PRODUCTS, Pace, Scenario, Target
+from tests.benchmarks.plan import (
+    ORDERS_SEEDED,
+    PREPARED_BY,
+    PRODUCTS,
+    Pace,
+    Scenario,
+    Target,
+)
 from tests.benchmarks.processes import Load, Server
 
 Say = Callable[[str], None]
@@ -34,31 +41,37 @@ class Bench:
     """Everything that runs while it is measured."""
 
     postgres: EmbeddedPostgres
-    servers: Mapping[Target, Server]
+    servers: Mapping[Target, Sequence[Server]]
     load: Load
 
     def sample(self, scenario: Scenario, seconds: float) -> Sample:
         """Run the scenario once."""
-        server = self.servers[scenario.target]
-        pids = (server.pid, self.postgres.pid, self.load.pid)
-        before = [tree_seconds(pid) for pid in pids]
-        tally = self.load.run(Run(server.address, scenario.workload, scenario.in_flight, seconds))
-        used = [tree_seconds(pid) - start for pid, start in zip(pids, before, strict=True)]
-        return Sample(tally, *used)
+        servers = self.servers[scenario.target]
+        addresses = [server.address for server in servers]
+        run = Run(addresses, scenario.workload, scenario.in_flight, seconds)
+        if scenario.workload in PREPARED_BY:
+            self.load.prepare(run)
+        pids = ([server.pid for server in servers], [self.postgres.pid], [self.load.pid])
+        before = [sum(map(tree_seconds, each)) for each in pids]
+        tally = self.load.run(run)
+        after = [sum(map(tree_seconds, each)) for each in pids]
+        return Sample(tally, *(end - start for start, end in zip(before, after, strict=True)))
 
 
 @contextmanager
 def bench(directory: Path) -> Iterator[Bench]:
-    """Both servers on one PostgreSQL, seeded alike."""
+    """All servers on one PostgreSQL, seeded alike."""
     with ExitStack() as stack:
         postgres = stack.enter_context(databases.postgres(directory))
         load = stack.enter_context(processes.load_generator(directory / "load.log"))
         with _inventory(postgres, directory) as server:
             load.seed(Seed(server.address, PRODUCTS, ORDERS_SEEDED))
         databases.clone_for_textbook(postgres)
+        two = [stack.enter_context(_inventory(postgres, directory)) for _ in range(2)]
         servers = {
-            Target.INVENTORY: stack.enter_context(_inventory(postgres, directory)),
-            Target.TEXTBOOK: stack.enter_context(_textbook(postgres, directory)),
+            Target.INVENTORY: two[:1],
+            Target.TWO_INVENTORIES: two,
+            Target.TEXTBOOK: [stack.enter_context(_textbook(postgres, directory))],
         }
         yield Bench(postgres, servers, load)
 

@@ -1,5 +1,6 @@
 """What is measured: scenarios, how long each, and what is wanted of them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -8,12 +9,16 @@ PRODUCTS: Final = 10_000
 ORDERS_SEEDED: Final = 1_000
 ROWS_PER_BATCH: Final = 256
 PRODUCTS_PER_LOOKUP: Final = 100
+HOLD_HOURS: Final = 24
+"""No hold ends by itself while it is measured."""
 
 
 class Target(StrEnum):
     """Which server a scenario calls."""
 
     INVENTORY = "inventory"
+    TWO_INVENTORIES = "two inventories"
+    """Two servers on one database, half of the calls to each."""
     TEXTBOOK = "textbook"
 
 
@@ -23,10 +28,26 @@ class Workload(StrEnum):
     EMPTY = "empty RPC (Health.Check)"
     ORDER_HOT = "CreateOrder hot"
     ORDER_UNIFORM = "CreateOrder uniform"
+    OPTIMISTIC_HOT = "CreateOrder hot, OPTIMISTIC"
+    OPTIMISTIC_UNIFORM = "CreateOrder uniform, OPTIMISTIC"
+    HOLD_HOT = "CreateHold hot"
+    HOLD_UNIFORM = "CreateHold uniform"
+    CONVERT_HOT = "ConvertHold hot"
+    CONVERT_UNIFORM = "ConvertHold uniform"
     BATCH_HOT = "BatchCreateOrders of 256 hot"
     BATCH_UNIFORM = "BatchCreateOrders of 256 uniform"
     ORDER_READ = "GetOrder"
     AVAILABILITY = "BatchGetAvailability of 100"
+
+
+PREPARED_BY: Final[Mapping[Workload, Workload]] = {
+    Workload.CONVERT_HOT: Workload.HOLD_HOT,
+    Workload.CONVERT_UNIFORM: Workload.HOLD_UNIFORM,
+}
+"""What runs before each sample, unmeasured, to make what its calls use up."""
+
+OPTIMISTIC: Final = (Workload.OPTIMISTIC_HOT, Workload.OPTIMISTIC_UNIFORM)
+"""Workloads of which a call may be answered CONTENTION."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +62,13 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        return self.workload if self.target is Target.INVENTORY else f"textbook {self.workload}"
+        match self.target:
+            case Target.INVENTORY:
+                return self.workload
+            case Target.TWO_INVENTORIES:
+                return f"{self.workload}, two servers"
+            case Target.TEXTBOOK:
+                return f"textbook {self.workload}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +79,67 @@ class Pace:
     seconds: float
     warm_up_seconds: float
 
-    def total_seconds(self, scenarios: int) -> float:
-        return scenarios * (self.rounds * self.seconds + self.warm_up_seconds)
+    def total_seconds(self, scenarios: Sequence[Scenario]) -> float:
+        """Preparations included."""
+        runs = len(scenarios) + sum(each.workload in PREPARED_BY for each in scenarios)
+        return runs * (self.rounds * self.seconds + self.warm_up_seconds)
 
 
-FULL: Final = Pace(rounds=5, seconds=2.5, warm_up_seconds=1.0)
+FULL: Final = Pace(rounds=5, seconds=1.6, warm_up_seconds=0.8)
 QUICK: Final = Pace(rounds=2, seconds=1.0, warm_up_seconds=0.4)
 
 EMPTY: Final = Scenario(Workload.EMPTY, 256)
 HOT: Final = Scenario(Workload.ORDER_HOT, 256)
 UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256)
+HOT_64: Final = Scenario(Workload.ORDER_HOT, 64)
+UNIFORM_64: Final = Scenario(Workload.ORDER_UNIFORM, 64)
 # Four, so that the next batch is parsed and waits while one commits.
 BATCH_HOT: Final = Scenario(Workload.BATCH_HOT, 4, orders_per_call=ROWS_PER_BATCH)
 BATCH_UNIFORM: Final = Scenario(Workload.BATCH_UNIFORM, 4, orders_per_call=ROWS_PER_BATCH)
 TEXTBOOK_HOT: Final = Scenario(Workload.ORDER_HOT, 256, Target.TEXTBOOK)
 TEXTBOOK_UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256, Target.TEXTBOOK)
 
-SCENARIOS: Final = (
-    Scenario(Workload.EMPTY, 1),
-    Scenario(Workload.ORDER_HOT, 1),
-    Scenario(Workload.ORDER_UNIFORM, 1),
-    Scenario(Workload.EMPTY, 64),
-    Scenario(Workload.ORDER_HOT, 64),
-    Scenario(Workload.ORDER_UNIFORM, 64),
-    EMPTY,
-    HOT,
-    UNIFORM,
-    BATCH_HOT,
-    BATCH_UNIFORM,
-    Scenario(Workload.ORDER_READ, 64),
-    Scenario(Workload.AVAILABILITY, 64),
-    TEXTBOOK_HOT,
-    TEXTBOOK_UNIFORM,
+HOLDS: Final[Mapping[Scenario, Scenario]] = {
+    Scenario(workload, order.in_flight): order
+    for order, workloads in (
+        (HOT_64, (Workload.HOLD_HOT, Workload.CONVERT_HOT)),
+        (UNIFORM_64, (Workload.HOLD_UNIFORM, Workload.CONVERT_UNIFORM)),
+        (HOT, (Workload.HOLD_HOT, Workload.CONVERT_HOT)),
+        (UNIFORM, (Workload.HOLD_UNIFORM, Workload.CONVERT_UNIFORM)),
+    )
+    for workload in workloads
+}
+"""Each scenario of holds and the orders it is compared with."""
+
+_TWO: Final = Target.TWO_INVENTORIES
+STRATEGIES: Final[Mapping[Scenario, Scenario]] = {
+    HOT_64: Scenario(Workload.OPTIMISTIC_HOT, 64),
+    UNIFORM_64: Scenario(Workload.OPTIMISTIC_UNIFORM, 64),
+    Scenario(Workload.ORDER_HOT, 64, _TWO): Scenario(Workload.OPTIMISTIC_HOT, 64, _TWO),
+    Scenario(Workload.ORDER_UNIFORM, 64, _TWO): Scenario(Workload.OPTIMISTIC_UNIFORM, 64, _TWO),
+}
+"""PESSIMISTIC orders and the same ones OPTIMISTIC."""
+
+SCENARIOS: Final = tuple(
+    dict.fromkeys(
+        (
+            Scenario(Workload.EMPTY, 1),
+            Scenario(Workload.ORDER_HOT, 1),
+            Scenario(Workload.ORDER_UNIFORM, 1),
+            Scenario(Workload.EMPTY, 64),
+            HOT_64,
+            UNIFORM_64,
+            EMPTY,
+            HOT,
+            UNIFORM,
+            *HOLDS,
+            BATCH_HOT,
+            BATCH_UNIFORM,
+            Scenario(Workload.ORDER_READ, 64),
+            Scenario(Workload.AVAILABILITY, 64),
+            *(each for pair in STRATEGIES.items() for each in pair),
+            TEXTBOOK_HOT,
+            TEXTBOOK_UNIFORM,
+        )
+    )
 )

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.load.protocol import Run, Seed, Tally
+from tests.benchmarks.load.protocol import Prepare, Run, Seed, Tally
 
 _START_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 30
@@ -58,12 +58,21 @@ class Load:
         """Raises BenchmarkFailed."""
         self._ask(asdict(order), _ANSWER_SECONDS_MAX)
 
+    def prepare(self, run: Run) -> None:
+        """Make what its calls use up. Raises BenchmarkFailed, also when a call did not succeed."""
+        tally = self._tally(asdict(Prepare(run)), run)
+        if tally.failures:
+            raise BenchmarkFailed(f"{run.workload} could not be prepared: {tally.failures}")
+
     def run(self, run: Run) -> Tally:
         """Raises BenchmarkFailed, also when no call succeeded."""
-        tally = Tally(**self._ask(asdict(run), run.seconds + _ANSWER_SECONDS_MAX))
+        tally = self._tally(asdict(run), run)
         if not tally.calls:
-            raise BenchmarkFailed(f"no call of {run.workload} succeeded: {tally.failures}")
+            raise BenchmarkFailed(f"no call of {run.workload} succeeded: {tally}")
         return tally
+
+    def _tally(self, message: Mapping[str, object], run: Run) -> Tally:
+        return Tally(**self._ask(message, run.seconds + _ANSWER_SECONDS_MAX))
 
     def _ask(self, message: Mapping[str, object], seconds_max: float) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -13,14 +13,16 @@ from rich.table import Table
 
 from tests.benchmarks.figures import Figure, Verdict
 from tests.benchmarks.plan import Pace
+from tests.benchmarks.strategies import Comparison
 
 _HEADINGS: Final = (
     "scenario", "in flight", "per second", "server µs", "PostgreSQL µs", "both µs", "client µs",
-    "p50 ms", "p99 ms",
+    "p50 ms", "p99 ms", "contended",
 )  # fmt: skip
 _NOTE: Final = (
     "Medians of the rounds. CPU is per call, and per order for BatchCreateOrders; latencies are "
-    "per call. Rates depend on what else runs and on the load generator, which shares the "
+    "per call. Calls answered CONTENTION count neither as calls nor in latencies, but their CPU "
+    "does. Rates depend on what else runs and on the load generator, which shares the "
     "processors: compare them within one run only."
 )
 
@@ -35,6 +37,7 @@ class Report:
     pace: Pace
     figures: Sequence[Figure]
     verdicts: Sequence[Verdict]
+    comparisons: Sequence[Comparison]
 
     @property
     def machine(self) -> str:
@@ -72,6 +75,8 @@ def show(report: Report, console: Console) -> None:
     for verdict in report.verdicts:
         style = "green" if verdict.met else "bold red"
         console.print(f"  [{style}]{_mark(verdict):6}[/] {verdict.wanted}: {_compared(verdict)}")
+    for comparison in report.comparisons:
+        console.print(f"  {comparison}")
     for failure in report.failures:
         console.print(f"  [bold red]FAILED[/] {failure}")
 
@@ -84,7 +89,13 @@ def write(report: Report, path: Path) -> None:
 
 def _json(report: Report) -> str:
     verdicts = [{**asdict(verdict), "met": verdict.met} for verdict in report.verdicts]
-    whole = {"machine": report.machine, **asdict(report), "verdicts": verdicts}
+    comparisons = [{**asdict(each), "cheaper": each.cheaper} for each in report.comparisons]
+    whole = {
+        "machine": report.machine,
+        **asdict(report),
+        "verdicts": verdicts,
+        "comparisons": comparisons,
+    }
     return json.dumps(whole, indent=2) + "\n"
 
 
@@ -99,6 +110,7 @@ def _markdown(report: Report) -> str:
         _NOTE,
         "",
         *(f"- {_mark(each)}: {each.wanted}: {_compared(each)}" for each in report.verdicts),
+        *(f"- {each}" for each in report.comparisons),
         *(f"- FAILED: {failure}" for failure in report.failures),
     ]
     return "\n".join(lines) + "\n"
@@ -122,6 +134,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
         *(f"{cost:,.0f}" for cost in costs),
         f"{figure.p50_ms:.2f}",
         f"{figure.p99_ms:.2f}",
+        f"{figure.contended:.1%}" if figure.contended else "",
     )
 
 

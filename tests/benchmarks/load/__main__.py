@@ -9,29 +9,44 @@ from typing import Any
 
 import uvloop
 
+from inventory_grpc.v1 import holds_pb2
 from tests.benchmarks.load.drive import Driver
 from tests.benchmarks.load.protocol import Run, Seed, Tally
 from tests.benchmarks.load.seeding import seed
 from tests.benchmarks.load.workloads import Catalogue, requests_of
-from tests.benchmarks.plan import Workload
+from tests.benchmarks.plan import PREPARED_BY, Workload
 
 
 class _Generator:
     """Connections and catalogue, kept from one run to the next."""
 
     def __init__(self) -> None:
-        self._drivers: dict[str, Driver] = {}
+        self._drivers: dict[tuple[str, ...], Driver] = {}
         self._catalogue = Catalogue([], [])
 
     def seed(self, order: Seed) -> None:
         self._catalogue = seed(order.address, order.products, order.orders)
 
+    async def prepare(self, run: Run) -> Tally:
+        """Make holds for the run to convert, as fast as they can be made by so many callers."""
+        made = PREPARED_BY[run.workload]
+        hold_ids = self._catalogue.hold_ids[run.workload]
+
+        def keep(response: bytes) -> None:
+            hold_ids.append(holds_pb2.CreateHoldResponse.FromString(response).hold.hold_id)
+
+        preparation = Run(run.addresses, made, run.in_flight, run.seconds)
+        return await self._driver(run).run(preparation, requests_of(made, self._catalogue), keep)
+
     async def run(self, run: Run) -> Tally:
+        return await self._driver(run).run(run, requests_of(run.workload, self._catalogue))
+
+    def _driver(self, run: Run) -> Driver:
         # gRPC wants channels to be made inside the loop that uses them.
-        driver = self._drivers.get(run.address)
-        if driver is None:
-            driver = self._drivers[run.address] = Driver(run.address)
-        return await driver.run(run, requests_of(run.workload, self._catalogue))
+        addresses = tuple(run.addresses)
+        if addresses not in self._drivers:
+            self._drivers[addresses] = Driver(addresses)
+        return self._drivers[addresses]
 
     async def close(self) -> None:
         for driver in self._drivers.values():
@@ -41,12 +56,18 @@ class _Generator:
 def _answer(
     generator: _Generator, runner: asyncio.Runner, message: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    fields = {name: value for name, value in message.items() if name != "kind"}
-    if message["kind"] == "seed":
-        generator.seed(Seed(**fields))
-        return {}
-    run = Run(**{**fields, "workload": Workload(fields["workload"])})
-    return asdict(runner.run(generator.run(run)))
+    match message["kind"]:
+        case "seed":
+            generator.seed(Seed(**message))
+            return {}
+        case "prepare":
+            return asdict(runner.run(generator.prepare(_run(message["run"]))))
+        case _:
+            return asdict(runner.run(generator.run(_run(message))))
+
+
+def _run(fields: Mapping[str, Any]) -> Run:
+    return Run(**{**fields, "workload": Workload(fields["workload"])})
 
 
 def main() -> None:

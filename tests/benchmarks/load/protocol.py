@@ -1,5 +1,6 @@
 """What the benchmark tells its load generator and hears from it: one JSON object a line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,12 +21,21 @@ class Seed:
 class Run:
     """Keep ``in_flight`` calls in flight for some seconds, at most ``calls_max`` of them."""
 
-    address: str
+    addresses: Sequence[str]
+    """Of servers that get an equal share of the callers."""
     workload: Workload
     in_flight: int
     seconds: float
     calls_max: int = 500_000
     kind: Literal["run"] = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make what the calls of that run will use up, for as long as it will take."""
+
+    run: Run
+    kind: Literal["prepare"] = "prepare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +48,7 @@ class Tally:
     """Until the last answer."""
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    contended: int = 0
+    """Calls answered CONTENTION, of workloads that may be."""
     failures: dict[str, int] = field(default_factory=dict)
-    """Calls that did not succeed, by status and its text."""
+    """Calls that did not succeed for other reasons, by status and its text."""

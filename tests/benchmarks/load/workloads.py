@@ -1,27 +1,42 @@
-"""Endless requests of each workload, as bytes made as cheaply as a client can.
+"""The requests of each workload, as bytes made as cheaply as a client can.
 
 Messages are put together from serialized parts, which protobuf defines as merging them: the
 client shares its processors with the server, so what it saves does not disturb the figures.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from typing import Final
 
 import uuid_utils
 
-from inventory_grpc.v1 import common_pb2, orders_pb2, stock_pb2
-from tests.benchmarks.plan import PRODUCTS_PER_LOOKUP, ROWS_PER_BATCH, Workload
+from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, stock_pb2
+from tests.benchmarks.plan import (
+    HOLD_HOURS,
+    PREPARED_BY,
+    PRODUCTS_PER_LOOKUP,
+    ROWS_PER_BATCH,
+    Workload,
+)
 
 _SEED: Final = 20_240_229
 _ORDERS: Final = "/inventory.v1.OrderService"
+_HOLDS: Final = "/inventory.v1.HoldService"
 
 METHODS: Final[Mapping[Workload, str]] = {
     Workload.EMPTY: "/grpc.health.v1.Health/Check",
     Workload.ORDER_HOT: f"{_ORDERS}/CreateOrder",
     Workload.ORDER_UNIFORM: f"{_ORDERS}/CreateOrder",
+    Workload.OPTIMISTIC_HOT: f"{_ORDERS}/CreateOrder",
+    Workload.OPTIMISTIC_UNIFORM: f"{_ORDERS}/CreateOrder",
+    Workload.HOLD_HOT: f"{_HOLDS}/CreateHold",
+    Workload.HOLD_UNIFORM: f"{_HOLDS}/CreateHold",
+    Workload.CONVERT_HOT: f"{_HOLDS}/ConvertHold",
+    Workload.CONVERT_UNIFORM: f"{_HOLDS}/ConvertHold",
     Workload.BATCH_HOT: f"{_ORDERS}/BatchCreateOrders",
     Workload.BATCH_UNIFORM: f"{_ORDERS}/BatchCreateOrders",
     Workload.ORDER_READ: f"{_ORDERS}/GetOrder",
@@ -31,14 +46,18 @@ METHODS: Final[Mapping[Workload, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What was seeded."""
+    """What was seeded, and what was prepared since."""
 
     product_ids: list[str]
     order_ids: list[str]
+    hold_ids: dict[Workload, deque[str]] = field(
+        default_factory=lambda: {workload: deque() for workload in PREPARED_BY}
+    )
+    """Holds that the workload may convert, each once."""
 
 
 def requests_of(workload: Workload, catalogue: Catalogue) -> Iterator[bytes]:
-    """The same sequence every time, but for the request ids."""
+    """The same sequence every time, but for the request ids; endless but for conversions."""
     chance = random.Random(_SEED)  # noqa: S311 - which products, nothing secret
     return _REQUESTS[workload](catalogue, chance)
 
@@ -47,19 +66,48 @@ def _empty(_catalogue: Catalogue, _chance: random.Random) -> Iterator[bytes]:
     return repeat(b"")
 
 
-def _hot_orders(catalogue: Catalogue, _chance: random.Random) -> Iterator[bytes]:
-    """Everybody wants the same two products."""
-    lines = b"".join(_lines(catalogue)[:2])
-    while True:
-        yield lines + _request_id()
+def _hot_orders(catalogue: Catalogue, chance: random.Random, every: bytes = b"") -> Iterator[bytes]:
+    return _with_order_ids(_hot_lines(catalogue, chance), every)
 
 
-def _uniform_orders(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
-    """Any two products."""
-    lines = _lines(catalogue)
-    while True:
-        one, other = chance.sample(lines, 2)
-        yield one + other + _request_id()
+def _uniform_orders(
+    catalogue: Catalogue, chance: random.Random, every: bytes = b""
+) -> Iterator[bytes]:
+    return _with_order_ids(_uniform_lines(catalogue, chance), every)
+
+
+def _with_order_ids(lines: Iterator[bytes], every: bytes) -> Iterator[bytes]:
+    return (
+        each + every + orders_pb2.CreateOrderRequest(request_id=_request_id()).SerializeToString()
+        for each in lines
+    )
+
+
+def _hot_holds(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    return _holds(_hot_lines(catalogue, chance))
+
+
+def _uniform_holds(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    return _holds(_uniform_lines(catalogue, chance))
+
+
+def _holds(lines: Iterator[bytes]) -> Iterator[bytes]:
+    request = holds_pb2.CreateHoldRequest()
+    request.ttl.seconds = HOLD_HOURS * 3600
+    for each in lines:
+        request.request_id = _request_id()
+        yield each + request.SerializeToString()
+
+
+def _conversions(
+    workload: Workload, catalogue: Catalogue, _chance: random.Random
+) -> Iterator[bytes]:
+    """Of everything prepared."""
+    hold_ids = catalogue.hold_ids[workload]
+    while hold_ids:
+        yield holds_pb2.ConvertHoldRequest(
+            hold_id=hold_ids.popleft(), request_id=_request_id()
+        ).SerializeToString()
 
 
 def _hot_batches(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
@@ -93,8 +141,21 @@ def _availabilities(catalogue: Catalogue, chance: random.Random) -> Iterator[byt
         yield stock_pb2.BatchGetAvailabilityRequest(products=keys).SerializeToString()
 
 
+def _hot_lines(catalogue: Catalogue, _chance: random.Random) -> Iterator[bytes]:
+    """Everybody wants the same two products."""
+    return repeat(b"".join(_lines(catalogue)[:2]))
+
+
+def _uniform_lines(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    """Any two products."""
+    lines = _lines(catalogue)
+    while True:
+        one, other = chance.sample(lines, 2)
+        yield one + other
+
+
 def _lines(catalogue: Catalogue) -> list[bytes]:
-    """One unit of each product, as a request with nothing else in it."""
+    """One unit of each product, as a request with nothing else in it, for an order or a hold."""
     return [
         orders_pb2.CreateOrderRequest(
             lines=[
@@ -107,15 +168,24 @@ def _lines(catalogue: Catalogue) -> list[bytes]:
     ]
 
 
-def _request_id() -> bytes:
-    request_id = str(uuid_utils.uuid7())
-    return orders_pb2.CreateOrderRequest(request_id=request_id).SerializeToString()
+def _request_id() -> str:
+    return str(uuid_utils.uuid7())
 
+
+_OPTIMISTIC: Final = orders_pb2.CreateOrderRequest(
+    locking=common_pb2.LOCKING_STRATEGY_OPTIMISTIC
+).SerializeToString()
 
 _REQUESTS: Final[Mapping[Workload, Callable[[Catalogue, random.Random], Iterator[bytes]]]] = {
     Workload.EMPTY: _empty,
     Workload.ORDER_HOT: _hot_orders,
     Workload.ORDER_UNIFORM: _uniform_orders,
+    Workload.OPTIMISTIC_HOT: partial(_hot_orders, every=_OPTIMISTIC),
+    Workload.OPTIMISTIC_UNIFORM: partial(_uniform_orders, every=_OPTIMISTIC),
+    Workload.HOLD_HOT: _hot_holds,
+    Workload.HOLD_UNIFORM: _uniform_holds,
+    Workload.CONVERT_HOT: partial(_conversions, Workload.CONVERT_HOT),
+    Workload.CONVERT_UNIFORM: partial(_conversions, Workload.CONVERT_UNIFORM),
     Workload.BATCH_HOT: _hot_batches,
     Workload.BATCH_UNIFORM: _uniform_batches,
     Workload.ORDER_READ: _order_reads,
