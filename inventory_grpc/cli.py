@@ -1,8 +1,9 @@
-"""The `inventory-grpc` command: serve, migrate, health, version."""
+"""The `inventory-grpc` command: serve, migrate, health, check, repair, version."""
 
 import sys
 from importlib import metadata
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 try:
     import typer
@@ -96,6 +97,63 @@ def health(
     raise typer.Exit(0 if status == "SERVING" else 1)
 
 
+_Products = Annotated[
+    list[str] | None,
+    typer.Option("--product", help="Id or SKU of a product; may be repeated. Without it: all."),
+]
+
+
+@app.command()
+def check(
+    *,
+    target: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a server. [default: where one listens here]")
+    ] = None,
+    product: _Products = None,
+    output: Annotated[Literal["text", "json"], typer.Option(help="One line or object each.")] = (
+        "text"
+    ),
+    timeout_seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="How long to wait for the end. [default: no limit]"),
+    ] = None,
+) -> None:
+    """Have a running server prove that counters, ledger, orders and holds agree.
+
+    Exits with 0 if they do, 1 if not, 2 if it could not be checked.
+    """
+    from inventory_grpc.cli_check import check as run_check  # noqa: PLC0415
+
+    server = target or dial_target(read_settings({}).listen)
+    raise typer.Exit(run_check(server, product or (), output, timeout_seconds))
+
+
+@app.command()
+def repair(
+    *,
+    product: _Products = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without it the plan is only shown.")
+    ] = False,
+    database_url: Annotated[
+        str | None,
+        typer.Option(envvar="INVENTORY_DATABASE_URL", help="As the server was told."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="INVENTORY_DATA_DIR", help="As the server was told; it must not run."),
+    ] = None,
+) -> None:
+    """Show which movements would mend damaged stock levels; with --apply post them.
+
+    Rows of the ledger are never changed. Exits with 0 if nothing is wrong or all of it was mended,
+    1 if something is wrong still, 2 if it could not be found out.
+    """
+    flags = {"database_url": database_url, "data_dir": data_dir}
+    settings = read_settings({name: value for name, value in flags.items() if value is not None})
+    raise typer.Exit(_repair(settings, product or [], apply=apply))
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -106,6 +164,23 @@ def dial_target(listen: str) -> str:
     """The address a client on the same machine dials for a server that listens there."""
     host, separator, port = listen.rpartition(":")
     return _WILDCARD_HOSTS.get(host, host) + separator + port
+
+
+def _repair(settings: Settings, products: list[str], *, apply: bool) -> int:
+    from inventory_grpc.cli_repair import repair as run_repair  # noqa: PLC0415
+
+    if settings.database_url is not None:
+        return run_repair(settings, products, apply=apply)
+
+    from inventory_grpc.embedded import EmbeddedPostgres, EmbeddedPostgresError  # noqa: PLC0415
+
+    try:
+        with EmbeddedPostgres(settings.data_dir) as postgres:
+            own = settings.model_copy(update={"database_url": postgres.url()})
+            return run_repair(own, products, apply=apply)
+    except EmbeddedPostgresError as error:
+        _failed(error)
+        return 2
 
 
 def _upgrade(url: str) -> int:

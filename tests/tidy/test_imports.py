@@ -28,9 +28,12 @@ LAYERS: Final = {
     "__init__": _layer(),
     "__main__": _layer("cli"),
     "cli": _layer(
-        *("embedded", "flags", "health", "server", "settings", "store.migrate"),
+        *("cli_check", "cli_repair", "embedded", "flags", "health", "server", "settings"),
+        "store.migrate",
         libraries="sqlalchemy typer",
     ),
+    "cli_check": _layer("v1", libraries="grpc"),
+    "cli_repair": _layer("cli_check", "domain", "services", "settings", "store.background"),
     "flags": _layer("settings", libraries="pydantic typer"),
     "settings": _layer(libraries="pydantic pydantic_settings"),
     "health": _layer(libraries="grpc grpc_health"),

@@ -1,0 +1,107 @@
+"""`inventory-grpc check`: CheckConsistency of a running server, for operators."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from typing import Final, Literal, cast
+
+import grpc
+
+from inventory_grpc.v1.common_pb2 import ProductKey
+from inventory_grpc.v1.stock_pb2 import CheckConsistencyRequest, CheckConsistencyResponse
+from inventory_grpc.v1.stock_pb2_grpc import StockServiceStub
+
+Output = Literal["text", "json"]
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+_CLEAN: Final = 0
+_VIOLATIONS: Final = 1
+_NOT_CHECKED: Final = 2
+
+
+def check(
+    target: str, products: Sequence[str], output: Output, timeout_seconds: float | None
+) -> int:
+    """Print what the server at `target` finds; 0 nothing, 1 violations, 2 it could not check."""
+    request = CheckConsistencyRequest(
+        products=[
+            ProductKey(product_id=each) if is_id(each) else ProductKey(sku=each)
+            for each in products
+        ]
+    )
+    with grpc.insecure_channel(target) as channel:
+        answers = StockServiceStub(channel).CheckConsistency(request, timeout=timeout_seconds)
+        last = None
+        try:
+            for last in answers:
+                sys.stdout.write(_line(last, output))
+        except grpc.RpcError as error:
+            # What a call raises is also the finished call itself, which knows its code.
+            call = cast("grpc.Call", error)
+            return _failed(target, f"{call.code().name}: {call.details()}")
+    if last is None or not last.HasField("summary"):
+        return _failed(target, "its answer has no end")
+    return _VIOLATIONS if last.summary.violations else _CLEAN
+
+
+def is_id(product: str) -> bool:
+    """Whether it names a product by its id, and not by its SKU."""
+    return _UUID(product) is not None
+
+
+def _failed(target: str, why: str) -> int:
+    # A server's words may be of several lines.
+    sys.stderr.write(f"could not check {target}: {' '.join(why.split())}\n")
+    return _NOT_CHECKED
+
+
+def _line(item: CheckConsistencyResponse, output: Output) -> str:
+    if item.HasField("violation"):
+        return (_violation_json if output == "json" else _violation_text)(item.violation)
+    return (_summary_json if output == "json" else _summary_text)(item.summary)
+
+
+def _violation_text(violation: CheckConsistencyResponse.Violation) -> str:
+    first_bad = violation.first_bad_version
+    since = f", first bad version {first_bad}" if first_bad else ""
+    return (
+        f"{violation.invariant}: product {violation.product_id} at {violation.location_id}: "
+        f"expected {violation.expected}, actual {violation.actual}{since}\n"
+    )
+
+
+def _summary_text(summary: CheckConsistencyResponse.Summary) -> str:
+    seconds = (summary.end_time.ToDatetime() - summary.start_time.ToDatetime()).total_seconds()
+    return (
+        f"checked {summary.products} products, {summary.levels} stock levels and "
+        f"{summary.movements} movements in {seconds:.1f} s: {summary.violations} violations\n"
+    )
+
+
+def _violation_json(violation: CheckConsistencyResponse.Violation) -> str:
+    return _json(
+        "violation",
+        invariant=violation.invariant,
+        product_id=violation.product_id,
+        location_id=violation.location_id,
+        expected=violation.expected,
+        actual=violation.actual,
+        first_bad_version=violation.first_bad_version,
+    )
+
+
+def _summary_json(summary: CheckConsistencyResponse.Summary) -> str:
+    return _json(
+        "summary",
+        products=summary.products,
+        levels=summary.levels,
+        movements=summary.movements,
+        violations=summary.violations,
+        start_time=summary.start_time.ToJsonString(),
+        end_time=summary.end_time.ToJsonString(),
+    )
+
+
+def _json(kind: str, **values: str | int) -> str:
+    return json.dumps({kind: values}) + "\n"
