@@ -1,34 +1,17 @@
 """Holds whose time is over: their end is written within seconds, by one server at a time."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import Engine, event
 
 from inventory_grpc.server.setbacks import CHUNK_HOLDS
-from inventory_grpc.store.background import background_engine
-from inventory_grpc.store.leases import give_back, take
-from inventory_grpc.store.sweeping import due_holds
 from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, products_pb2
-from tests.concurrency.harness import audit, held_level, query, run, value
+from tests.concurrency.harness import audit, held_level, query, value
 from tests.conftest import Database
 from tests.server.harness import Server, poll_until, running
-
-_A_MINUTE = timedelta(minutes=1)
-
-_MANY_ACTIVE = """
-    INSERT INTO holds (hold_id, status, caller, owner_reference, expire_time, counted_units,
-                       version, create_time, update_time, commit_id)
-    SELECT md5(i::text)::uuid, 1, 'c', '', now() + interval '1 hour', 1, 1, now(), now(),
-           md5('c')::uuid
-      FROM generate_series(1, 20000) i
-"""
 
 
 @pytest.fixture
@@ -37,13 +20,6 @@ def idle(database: Database, tmp_path: Path) -> Iterator[Server]:
     flags = ("--no-migrate", "--hold-sweep-seconds", "0")
     with running(tmp_path / "log-idle", *flags, database_url=database.url) as each:
         yield each
-
-
-@pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    engine = background_engine(database.url)
-    yield engine
-    engine.dispose()
 
 
 # -- what becomes of a due hold --------------------------------------------------------------------
@@ -199,63 +175,6 @@ def test_one_of_several_workers_sweeps(database: Database, tmp_path: Path) -> No
         _hold(workers, "A")
         poll_until(lambda: _ended(database) == 1)
         assert len(workers.events("sweeping_started")) == 1
-
-
-def test_a_lease_has_one_holder_until_it_ends_or_is_given_back(
-    engine: Engine, database: Database
-) -> None:
-    one, two = str(uuid.uuid4()), str(uuid.uuid4())
-
-    def takes(holder: str, length: timedelta = _A_MINUTE, task: str = "sweep") -> bool:
-        with engine.begin() as conn:
-            return take(conn, task, holder, length)
-
-    def gives_back(holder: str) -> None:
-        with engine.begin() as conn:
-            give_back(conn, "sweep", holder)
-
-    assert [takes(one), takes(two), takes(one)] == [True, False, True]
-    assert takes(two, task="another")
-    gives_back(two)
-    assert not takes(two)
-    gives_back(one)
-    assert [takes(two), takes(one)] == [True, False]
-    # A holder that nobody hears of any more is followed when its time is over.
-    assert takes(two, timedelta(0))
-    assert [takes(one), takes(two)] == [True, False]
-    assert value(database, "SELECT count(*) FROM leases") == 2
-
-
-# -- looking ---------------------------------------------------------------------------------------
-
-
-def test_looking_finds_the_longest_due_first_and_no_more_than_asked(
-    idle: Server, database: Database, engine: Engine
-) -> None:
-    _stock(idle, "A")
-    ids = [_hold(idle, "A") for _ in range(3)]
-    _hold(idle, "A", seconds=60)
-    _wait_until_due(database, 3)
-    with engine.begin() as conn:
-        assert due_holds(conn, 500) == ids
-        assert due_holds(conn, 2) == ids[:2]
-
-
-def test_looking_costs_what_is_due_and_not_what_is_active(
-    database: Database, engine: Engine
-) -> None:
-    run(database, _MANY_ACTIVE)
-    sent: list[str] = []
-
-    def note(_conn: object, cursor: Any, statement: str, parameters: object, *_: object) -> None:
-        sent.append(cursor.mogrify(statement, parameters).decode())
-
-    event.listen(engine, "before_cursor_execute", note)
-    with engine.begin() as conn:
-        assert due_holds(conn, 500) == []
-    [statement] = sent
-    plan = value(database, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")[0]["Plan"]
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 10
 
 
 # -- helpers ---------------------------------------------------------------------------------------
