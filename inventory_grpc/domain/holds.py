@@ -60,6 +60,10 @@ def expire_due(books: Books, now: datetime, ids: Ids) -> None:
     context = Context(now, ids, EXPIRY_ACTOR, ids.next())
     for due in books.due:
         level = books.levels[due.product_id][due.location_id]
+        if due.units > level.held:
+            # A damaged counter: what is there to give back only a repair can say, and until then
+            # nobody else shall be held up.
+            continue
         post(
             books, context, level, MovementKind.HOLD_EXPIRED,
             held=-due.units, line_number=due.line_number, hold_id=due.hold_id,

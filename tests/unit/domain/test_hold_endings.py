@@ -223,6 +223,17 @@ def test_due_units_are_free_before_anything_is_decided() -> None:
     assert not made.budget_changes
 
 
+def test_a_damaged_counter_holds_up_nobody() -> None:
+    made = books()
+    level(made, "MUG", on_hand=10, held=3)
+    made.due.append(due(stored(made, "MUG", 5, NOW)))
+
+    expire_due(made, NOW, IDS)
+    place(made, ("MUG", 1))
+
+    assert kinds(made) == [MovementKind.ALLOCATED]
+
+
 def test_once_a_line_has_expired_the_hold_stays_so_though_the_clock_steps_back() -> None:
     made = books()
     level(made, "MUG", on_hand=5, held=5)
