@@ -1,9 +1,10 @@
 """What every client does, in its own words: create, order, be refused, cancel."""
 
 import base64
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,20 +40,20 @@ class Journey:
     """The product after all of it."""
 
 
-Call = Callable[[str, Json], Json]
-"""Calls a method, `Service/Method` of inventory.v1; raises `Refused`."""
+Call = Callable[[str, Json], Sequence[Json]]
+"""Calls a method, `Service/Method` of inventory.v1: all messages that came back, of which only a
+stream has more than one. Raises `Refused`."""
 
 
 def travel(call: Call) -> Journey:
     """The whole journey, one call after the other."""
-    product = {"sku": SKU, "name": "Blue mug", "price": {"currencyCode": "EUR", "units": "12"}}
-    stock = [{"quantity": STOCK}]
-    created = call("ProductService/CreateProduct", {"product": product, "initialStock": stock})
-    ordered = call("OrderService/CreateOrder", {"lines": [_line(ORDERED)]})
-    refused = _refusal(call, "OrderService/CreateOrder", {"lines": [_line(TOO_MANY)]})
+    created = create_product(call, SKU)
+    ordered = answer(call, "OrderService/CreateOrder", {"lines": [demand(SKU, ORDERED)]})
+    too_many = {"lines": [demand(SKU, TOO_MANY)]}
+    refused = refusal(call, "OrderService/CreateOrder", too_many)
     order = {"orderId": ordered["order"]["orderId"], "reason": "changed my mind"}
-    cancelled = call("OrderService/CancelOrder", order)
-    left = call("ProductService/GetProduct", {"product": {"sku": SKU}})
+    cancelled = answer(call, "OrderService/CancelOrder", order)
+    left = get_product(call, SKU)
     return Journey(created, ordered, refused, cancelled, left)
 
 
@@ -97,13 +98,41 @@ def unpadded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
-def _line(quantity: int) -> Json:
-    return {"product": {"sku": SKU}, "quantity": str(quantity)}
+def messages(text: bytes) -> Iterator[Json]:
+    """The JSON documents that a tool prints one behind the other."""
+    rest = text.decode().lstrip()
+    while rest:
+        message, end = json.JSONDecoder().raw_decode(rest)
+        yield message
+        rest = rest[end:].lstrip()
 
 
-def _refusal(call: Call, method: str, request: Json) -> Refused:
+def create_product(call: Call, sku: str) -> Json:
+    product = {"sku": sku, "name": "Blue mug", "price": {"currencyCode": "EUR", "units": "12"}}
+    stock = [{"quantity": str(STOCK)}]
+    request = {"product": product, "initialStock": stock}
+    return answer(call, "ProductService/CreateProduct", request)
+
+
+def get_product(call: Call, sku: str) -> Json:
+    return answer(call, "ProductService/GetProduct", {"product": {"sku": sku}})
+
+
+def demand(sku: str, quantity: int) -> Json:
+    """One line of an order or hold."""
+    return {"product": {"sku": sku}, "quantity": str(quantity)}
+
+
+def answer(call: Call, method: str, request: Json) -> Json:
+    """The one message that a method which is no stream answers with."""
+    [message] = call(method, request)
+    return message
+
+
+def refusal(call: Call, method: str, request: Json) -> Refused:
+    """How the call is refused. Fails if it is not."""
     try:
-        answer = call(method, request)
+        answers = call(method, request)
     except Refused as refused:
         return refused
-    raise AssertionError(f"{method} was not refused: {answer}")
+    raise AssertionError(f"{method} was not refused: {answers}")

@@ -1,12 +1,14 @@
 """`buf curl`, which learns the methods and the types of the details from reflection."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tests.clients.journey import BIN, Json, Refused, check, run, travel, unpadded
+from tests.clients.hold_journey import check_hold, travel_with_hold
+from tests.clients.journey import BIN, Json, Refused, check, messages, run, travel, unpadded
 from tests.server.harness import Server
 
 _BUF = str(BIN / "buf")
@@ -14,18 +16,17 @@ _CURL = (_BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge")
 _REFLECTION = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 
-def test_buf_curl_creates_orders_is_refused_in_detail_and_cancels(
-    server: Server, tmp_path: Path
-) -> None:
-    check(travel(partial(_call, server, tmp_path)))
+def test_buf_curl_orders_holds_and_is_refused_in_detail(server: Server, tmp_path: Path) -> None:
+    call = partial(_call, server, tmp_path)
+    check(travel(call))
+    check_hold(travel_with_hold(call))
 
 
-def _call(server: Server, directory: Path, method: str, request: Json) -> Json:
+def _call(server: Server, directory: Path, method: str, request: Json) -> Sequence[Json]:
     address = f"http://{server.target}/inventory.v1.{method}"
     done = run(*_CURL, "-d", json.dumps(request), address)
     if done.returncode == 0:
-        answer: Json = json.loads(done.stdout)
-        return answer
+        return list(messages(done.stdout))
     error = json.loads(done.stderr)
     details = (
         _decoded(server, directory, each["type"], unpadded(each["value"]))

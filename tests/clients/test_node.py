@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.clients.journey import PROTOS, SKU, Journey, Refused, check
+from tests.clients.hold_journey import HELD_SKU, HoldJourney, check_hold
+from tests.clients.journey import PROTOS, SKU, Journey, Json, Refused, check
 from tests.server.harness import Server
 
 _SOURCE = Path(__file__).parent / "node"
@@ -35,11 +37,11 @@ def node_client() -> Path:
     return _SOURCE
 
 
-def test_a_node_client_creates_orders_is_refused_in_detail_and_cancels(
+def test_a_node_client_orders_holds_and_is_refused_in_detail(
     server: Server, node_client: Path
 ) -> None:
     done = subprocess.run(
-        ["node", "journey.js", server.target, str(PROTOS), SKU],
+        ["node", "journey.js", server.target, str(PROTOS), SKU, HELD_SKU],
         cwd=node_client,
         capture_output=True,
         text=True,
@@ -48,14 +50,19 @@ def test_a_node_client_creates_orders_is_refused_in_detail_and_cancels(
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    refused = Refused(seen["refused"]["code"], tuple(seen["refused"]["details"]))
-    check(Journey(**{**seen, "refused": refused}))
+    check(Journey(**_with_refusal(seen["orders"])))
+    check_hold(HoldJourney(**_with_refusal(seen["holds"])))
 
 
 def test_the_lock_file_names_no_registry() -> None:
     packages = json.loads((_SOURCE / _LOCK).read_text())["packages"]
     assert not [name for name, package in packages.items() if "resolved" in package]
     assert [name for name, package in packages.items() if "integrity" not in package] == [""]
+
+
+def _with_refusal(seen: Json) -> dict[str, Any]:
+    refused = seen["refused"]
+    return {**seen, "refused": Refused(refused["code"], tuple(refused["details"]))}
 
 
 def _is_installed() -> bool:

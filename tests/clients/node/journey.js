@@ -1,91 +1,63 @@
-// Creates a product, orders it, asks for more than there is, cancels, and prints what it saw as
-// one line of JSON. The protos are read at run time; nothing is generated.
+// Creates a product, orders it, asks for more than there is, and cancels; then holds units of
+// another one and converts some of them; and prints what it saw as one line of JSON.
 //
-// node journey.js ADDRESS PROTOS SKU, where PROTOS is the directory that holds inventory_grpc/.
+// node journey.js ADDRESS PROTOS SKU HELD_SKU, where PROTOS is the directory that holds
+// inventory_grpc/.
 
-import path from "node:path";
-import { randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { Client } from "./client.js";
 
-import grpc from "@grpc/grpc-js";
-import protoLoader from "@grpc/proto-loader";
+const [address, protos, sku, heldSku] = process.argv.slice(2);
 
-const DEADLINE_MS = 30_000;
-
-const [address, protos, sku] = process.argv.slice(2);
-
-const types = protoLoader.loadSync(
-  [
-    "inventory_grpc/v1/orders.proto",
-    "inventory_grpc/v1/products.proto",
-    "inventory_grpc/v1/errors.proto",
-    "google/rpc/status.proto",
-  ],
-  {
-    includeDirs: [protos, path.dirname(fileURLToPath(import.meta.url))],
-    // Quantities are int64: beyond 2^53 a number would lose units.
-    longs: String,
-    enums: String,
-  },
-);
-const api = grpc.loadPackageDefinition(types).inventory.v1;
-
-function call(client, method, request) {
-  const options = { deadline: Date.now() + DEADLINE_MS };
-  return promisify(client[method].bind(client))(request, new grpc.Metadata(), options);
-}
-
-/** The details of a failed call, each decoded to a plain object with its type. */
-function detailsOf(error) {
-  const [trailer] = error.metadata.get("grpc-status-details-bin");
-  const status = types["google.rpc.Status"].deserialize(trailer);
-  return status.details.map(({ type_url, value }) => {
-    const name = type_url.split("/").pop();
-    return { "@type": type_url, ...types[name].deserialize(value) };
-  });
-}
-
-async function refusal(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return { code: grpc.status[error.code], details: detailsOf(error) };
-  }
-  throw new Error("the call was not refused");
-}
-
-async function journey(products, orders) {
-  const created = await call(products, "createProduct", {
-    product: { sku, name: "Blue mug", price: { currencyCode: "EUR", units: "12" } },
+function createProduct(client, product) {
+  return client.change(client.products, "createProduct", {
+    product: { name: "Blue mug", price: { currencyCode: "EUR", units: "12" }, ...product },
     initialStock: [{ quantity: "5" }],
-    requestId: randomUUID(),
   });
-  const ordered = await call(orders, "createOrder", {
+}
+
+async function orderJourney(client) {
+  const created = await createProduct(client, { sku });
+  const ordered = await client.change(client.orders, "createOrder", {
     lines: [{ product: { sku }, quantity: "2" }],
-    requestId: randomUUID(),
   });
-  const refused = await refusal(
-    call(orders, "createOrder", {
-      lines: [{ product: { sku }, quantity: "9" }],
-      requestId: randomUUID(),
-    }),
+  const refused = await client.refusal(
+    client.change(client.orders, "createOrder", { lines: [{ product: { sku }, quantity: "9" }] }),
   );
-  const cancelled = await call(orders, "cancelOrder", {
+  const cancelled = await client.change(client.orders, "cancelOrder", {
     orderId: ordered.order.orderId,
     reason: "changed my mind",
-    requestId: randomUUID(),
   });
-  const left = await call(products, "getProduct", { product: { sku } });
+  const left = await client.call(client.products, "getProduct", { product: { sku } });
   return { created, ordered, refused, cancelled, left };
 }
 
-const plaintext = grpc.credentials.createInsecure();
-const products = new api.ProductService(address, plaintext);
-const orders = new api.OrderService(address, plaintext);
+async function holdJourney(client) {
+  const product = { sku: heldSku };
+  const created = await createProduct(client, product);
+  const held = await client.change(client.holds, "createHold", {
+    lines: [{ product, quantity: "3" }],
+    ttl: { seconds: "60" },
+    ownerReference: "cart-7",
+  });
+  const meanwhile = await client.call(client.products, "getProduct", { product });
+  const { holdId } = held.hold;
+  const converted = await client.change(client.holds, "convertHold", {
+    holdId,
+    lines: [{ lineNumber: 1, quantity: "2" }],
+    remainder: "HOLD_REMAINDER_RELEASE",
+  });
+  const refused = await client.refusal(client.change(client.holds, "convertHold", { holdId }));
+  const hold = await client.call(client.holds, "getHold", { holdId });
+  const left = await client.call(client.products, "getProduct", { product });
+  const checked = await client.all(client.stock, "checkConsistency", { products: [product] });
+  return { created, held, meanwhile, converted, refused, hold, left, checked };
+}
+
+const client = new Client(address, protos);
 try {
-  console.log(JSON.stringify(await journey(products, orders)));
+  const orders = await orderJourney(client);
+  const holds = await holdJourney(client);
+  console.log(JSON.stringify({ orders, holds }));
 } finally {
-  products.close();
-  orders.close();
+  client.close();
 }
