@@ -68,7 +68,7 @@ def allocate(
     if strategy is AllocationStrategy.SINGLE_LOCATION:
         plan, shortages = _from_one_location(books, now, demands)
     else:
-        plan, shortages = _spread(books, now, demands, strategy)
+        plan, shortages = _spread(books, now, demands, strategy, partial=partial)
     if shortages and not (partial and any(parts for _, parts in plan)):
         raise InsufficientStock(sorted(shortages, key=_line_index))
     shares: list[Share] = []
@@ -98,7 +98,12 @@ def _demands(lines: Sequence[DemandLine], found: Sequence[Item]) -> list[Demand]
 
 
 def _spread(
-    books: Books, now: datetime, demands: list[Demand], strategy: AllocationStrategy
+    books: Books,
+    now: datetime,
+    demands: list[Demand],
+    strategy: AllocationStrategy,
+    *,
+    partial: bool,
 ) -> tuple[Plan, list[Shortage]]:
     taken: Taken = {}
     plan: Plan = []
@@ -110,6 +115,9 @@ def _spread(
         parts, missing = _parts(books, levels, demand.quantity, taken, strategy)
         if missing:
             shortages.append(_shortage(books, now, demand, levels, taken))
+            # What is refused takes nothing from those after it.
+            if not partial:
+                continue
         plan.append((demand, parts))
         for location_id, units in parts:
             key = (demand.item.product_id, location_id)
