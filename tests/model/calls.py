@@ -1,7 +1,8 @@
-"""One random call in two languages: the serial model's and the write path's."""
+"""A call in two languages: the serial model's and the write path's."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from inventory_grpc.domain import commands
@@ -11,14 +12,12 @@ from inventory_grpc.domain.commands import (
     DemandLine,
     Disposition,
     LineQuantity,
+    Remainder,
     ReturnLine,
 )
 from inventory_grpc.domain.model import AdjustmentReason, ProductKey
 from inventory_grpc.domain.status import OrderStatus
-from inventory_grpc.engine.request import Answer
-from inventory_grpc.v1 import orders_pb2, stock_pb2
-from tests.concurrency.harness import error_info, reason_of, response, shortages_of
-from tests.model.warehouse import Outcome
+from tests.model.warehouse import End
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,27 @@ class Names:
 
     products: dict[str, str] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
+    holds: dict[str, str] = field(default_factory=dict)
+    ends: dict[End, datetime] = field(default_factory=dict)
+    """When the holds end that the model knows to end then."""
 
     def product(self, product_id: str) -> str:
-        return next(name for name, known in self.products.items() if known == product_id)
+        return _name(self.products, product_id)
+
+    def order(self, order_id: str) -> str:
+        return _name(self.orders, order_id)
+
+    def hold(self, hold_id: str) -> str:
+        return _name(self.holds, hold_id)
+
+
+def _name(ids: Mapping[str, str], known: str) -> str:
+    """Empty if there is none."""
+    return next((name for name, each in ids.items() if each == known), "")
 
 
 NOBODY = "0190c3a4-0000-7000-8000-000000000000"
-"""The id of no order."""
+"""The id of no order and of no hold."""
 
 
 def command_of(call: Call, names: Names) -> Command:
@@ -73,11 +86,43 @@ def _transfer(
     return commands.TransferStock(source, target, wanted, "")
 
 
+def _demand(lines: tuple[tuple[str, int, str], ...]) -> tuple[DemandLine, ...]:
+    return tuple(DemandLine(_key(sku), units, place) for sku, units, place in lines)
+
+
 def _place(
-    names: Names, order: str, lines: tuple[tuple[str, int, str], ...], strategy: str
+    names: Names,
+    order: str,
+    lines: tuple[tuple[str, int, str], ...],
+    strategy: str,
+    optimistic: bool = False,
 ) -> commands.PlaceOrder:
-    wanted = tuple(DemandLine(_key(sku), units, place) for sku, units, place in lines)
-    return commands.PlaceOrder(wanted, AllocationStrategy[strategy], "", {})
+    return commands.PlaceOrder(_demand(lines), AllocationStrategy[strategy], "", {}, optimistic)
+
+
+def _create_hold(
+    names: Names,
+    hold: str,
+    lines: tuple[tuple[str, int, str], ...],
+    strategy: str,
+    partial: bool,
+    days: int,
+    optimistic: bool,
+) -> commands.CreateHold:
+    how = (partial, AllocationStrategy[strategy], optimistic)
+    return commands.CreateHold(_demand(lines), timedelta(days), "", *how)
+
+
+def _convert_hold(
+    names: Names,
+    hold: str,
+    order: str,
+    lines: tuple[tuple[int, int], ...],
+    release: bool,
+    expected: int,
+) -> commands.ConvertHold:
+    remainder = Remainder.RELEASE if release else Remainder.KEEP
+    return commands.ConvertHold(_hold(names, hold), _units(lines), remainder, "", {}, expected)
 
 
 def _units(lines: tuple[tuple[int, int], ...]) -> tuple[LineQuantity, ...]:
@@ -96,6 +141,10 @@ def _give_back(
 
 def _order(names: Names, order: str) -> str:
     return names.orders.get(order, NOBODY)
+
+
+def _hold(names: Names, hold: str) -> str:
+    return names.holds.get(hold, NOBODY)
 
 
 _COMMANDS: Mapping[str, Callable[..., Command]] = {
@@ -124,66 +173,13 @@ _COMMANDS: Mapping[str, Callable[..., Command]] = {
         _order(names, order), _units(lines), "", recall, expected
     ),
     "give_back": _give_back,
+    "create_hold": _create_hold,
+    "extend_hold": lambda names, hold, days, expected: commands.ExtendHold(
+        _hold(names, hold), timedelta(days), expected
+    ),
+    "convert_hold": _convert_hold,
+    "release_hold": lambda names, hold, expected: commands.ReleaseHold(
+        _hold(names, hold), "", expected
+    ),
+    "sweep": lambda names, holds: commands.ExpireHolds(tuple(_hold(names, hold) for hold in holds)),
 }
-
-
-def observed(call: Call, command: Command, answer: Answer, names: Names) -> Outcome:
-    """The answer in the model's words; remembers the id of what it made."""
-    if answer.code:
-        facts: Outcome = dict(error_info(answer).metadata)
-        if reason_of(answer) == "INSUFFICIENT_STOCK":
-            facts["shortages"] = [
-                (each.line_index, each.requested, each.available) for each in shortages_of(answer)
-            ]
-        return {**facts, "reason": reason_of(answer), "replayed": answer.replayed}
-    return {**_said(call, response(command, answer), names), "replayed": answer.replayed}
-
-
-def _said(call: Call, message: Any, names: Names) -> Outcome:
-    if hasattr(message, "order"):
-        if call.name == "place" and message.order.order_id:
-            names.orders[call.arguments["order"]] = message.order.order_id
-        return _order_said(message.order, names)
-    if hasattr(message, "product"):
-        product = message.product
-        if call.name == "create_product" and product.product_id:
-            names.products[call.arguments["key"]] = product.product_id
-        deleted = product.HasField("delete_time")
-        return {"sku": product.sku, "deleted": deleted, "version": product.version}
-    if hasattr(message, "location"):
-        place = message.location
-        deleted = place.HasField("delete_time")
-        return {"priority": place.priority, "deleted": deleted, "version": place.version}
-    if hasattr(message, "stock_levels"):
-        return {"levels": [_level_said(each) for each in message.stock_levels]}
-    return _level_said(message.stock_level)
-
-
-def _order_said(order: orders_pb2.Order, names: Names) -> Outcome:
-    return {
-        "status": OrderStatus(order.status).name,
-        "version": order.version,
-        "lines": [
-            {
-                "requested": line.requested_line,
-                "key": names.product(line.product_id),
-                "place": line.location_id,
-                "quantity": line.quantity,
-                "shipped": line.shipped_quantity,
-                "cancelled": line.cancelled_quantity,
-                "returned": line.returned_quantity,
-            }
-            for line in order.lines
-        ],
-    }
-
-
-def _level_said(level: stock_pb2.StockLevel) -> Outcome:
-    return {
-        "on_hand": level.on_hand,
-        "allocated": level.allocated,
-        "safety": level.safety_stock,
-        "backorder": level.backorder_limit,
-        "shortfall": level.shortfall,
-        "version": level.version,
-    }

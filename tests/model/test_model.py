@@ -6,6 +6,7 @@ INVENTORY_MODEL_SEED repeats a random run, INVENTORY_MODEL_EXAMPLES makes it lon
 import asyncio
 import os
 from collections import Counter
+from contextlib import closing
 from random import SystemRandom
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -16,20 +17,27 @@ from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.settings import Settings
 from tests.concurrency.harness import audit
 from tests.conftest import Database
+from tests.model.holds import CALLER_UNITS_MAX, HOLD_UNITS_MAX
 from tests.model.machine import Machine
 
 
 def audit_random_batches(database: Database, chosen: int, examples: int) -> Counter[str]:
     """Seeded, so that what it prints repeats it. Returns how often each reason was given."""
     print(f"INVENTORY_MODEL_SEED={chosen}")
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, closing(database.connect("superuser")) as watch:
 
         async def start() -> Mutations:
-            return Mutations.start(Settings(database_url=database.url), encode_refusal)
+            settings = Settings(
+                database_url=database.url,
+                hold_units_max=HOLD_UNITS_MAX,
+                hold_units_per_caller_max=CALLER_UNITS_MAX,
+            )
+            return Mutations.start(settings, encode_refusal)
 
         server = runner.run(start())
+        watch.autocommit = True
         seen: Counter[tuple[str, str]] = Counter()
-        attributes = {"seen": seen, "server": server, "runner": runner, "database": database}
+        attributes = {"seen": seen, "server": server, "runner": runner, "database": watch}
         machine = seed(chosen)(type("SeededMachine", (Machine,), attributes))
         run_state_machine_as_test(
             machine,
@@ -58,6 +66,7 @@ def test_the_write_path_agrees_with_the_model(database: Database) -> None:
     assert set(reasons) == {
         "OK", "INSUFFICIENT_STOCK", "INVALID_TRANSITION", "QUANTITY_EXCEEDED", "VERSION_MISMATCH",
         "PRODUCT_NOT_FOUND", "LOCATION_NOT_FOUND", "ORDER_NOT_FOUND", "REQUEST_ID_REUSED",
+        "HOLD_NOT_FOUND", "HOLD_EXPIRED", "HOLD_CONVERTED", "HOLD_RELEASED", "HOLD_BUDGET_EXCEEDED",
         "SKU_TAKEN", "LOCATION_TAKEN", "PRODUCT_NOT_DELETED", "PRODUCT_IN_USE", "LOCATION_IN_USE",
     }  # fmt: skip
     assert reasons["OK"] > 500
