@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Final
 
 from inventory_grpc.domain.books import Books
@@ -37,24 +38,38 @@ _FRAME_BYTES: Final = 14
 """What a batch's answer adds to a row's, at most: two tags and lengths, and ``replayed``."""
 
 
+class Access(Enum):
+    """How an attempt comes by its rows."""
+
+    LOCKED = auto()
+    """They are locked, then read."""
+    VERIFIED = auto()
+    """They are read, and locked to be written only if they are still the same."""
+    UNLOCKED = auto()
+    """They are read, and may not change: that does for refusals and replays."""
+
+
+class LocksNeededError(Exception):
+    """An attempt with UNLOCKED rows would have changed some; nothing was done."""
+
+
 def attempt(
     link: Link,
     groups: Sequence[Group],
     encode_refusal: EncodeRefusal,
     budget: HoldBudget = UNLIMITED,
     *,
-    optimistic: bool = False,
+    access: Access = Access.LOCKED,
     must_commit: bool = False,
 ) -> list[Outcome]:
     """Run all groups in one transaction; one outcome each, in order.
 
-    If ``optimistic``, rows are read without locks, and written only if they are still the same.
-
     ``must_commit`` even if nothing changes: after a COMMIT of which nothing is known, only another
     one waits for the standbys that the first one may not have reached.
 
-    Raises whatever the database raises, and StaleBooksError: then nothing was done (or, if the
-    connection was lost while it committed, everything), and the whole attempt may run again.
+    Raises whatever the database raises, StaleBooksError, and LocksNeededError if rows are UNLOCKED:
+    then nothing was done (or, if the connection was lost while it committed, everything), and the
+    whole attempt may run again.
     """
     requests = [request for group in groups for request in group.requests]
     footprint = Footprint.of(request.command for request in requests)
@@ -62,13 +77,15 @@ def attempt(
     holders = {request.caller for request in requests if isinstance(request.command, CreateHold)}
     try:
         books, now = lock_and_read(
-            link, footprint, keys, hold_callers=holders, locking=not optimistic
+            link, footprint, keys, hold_callers=holders, locking=access is Access.LOCKED
         )
         ids = Ids(now, secrets.randbits(40))
         expire_due(books, now, ids)
         decision = _Decision(books, now, ids, encode_refusal, budget)
         outcomes = [decision.of_group(group) for group in groups]
-        calls = write_calls(books, now, ids.next(), always=must_commit, verify=optimistic)
+        _check_access(books, access)
+        verify = access is Access.VERIFIED
+        calls = write_calls(books, now, ids.next(), always=must_commit, verify=verify)
         if calls:
             link.commit(calls)
         else:
@@ -77,6 +94,11 @@ def attempt(
         link.rollback()
         raise
     return outcomes
+
+
+def _check_access(books: Books, access: Access) -> None:
+    if access is Access.UNLOCKED and books.versions_read:
+        raise LocksNeededError
 
 
 def _key(request: Request) -> AnswerKey:

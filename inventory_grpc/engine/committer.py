@@ -12,12 +12,14 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inventory_grpc.domain.budget import UNLIMITED, HoldBudget
+from inventory_grpc.domain.entries import StaleBooksError
 from inventory_grpc.domain.errors import Contention, DatabaseUnavailable
-from inventory_grpc.engine.attempt import attempt
+from inventory_grpc.engine.attempt import Access, LocksNeededError, attempt
 from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome
 from inventory_grpc.store.blockers import Blocked, find_blocked
 from inventory_grpc.store.failures import Failure, failure_of
@@ -78,6 +80,10 @@ class _Batch:
         return all(group.optimistic for group in self.groups)
 
     @property
+    def apart(self) -> bool:
+        return len(self.groups) == 1 and self.groups[0].apart
+
+    @property
     def footprint(self) -> Footprint:
         return Footprint.of(each.command for group in self.groups for each in group.requests)
 
@@ -101,15 +107,10 @@ class Committer:
         return self._run(_Batch(groups, must_commit))
 
     def _run(self, batch: _Batch) -> list[Outcome]:
-        optimistic = batch.optimistic
         failures = 0
         while True:
             try:
-                self.counters.transactions += 1
-                return attempt(
-                    self.link, batch.groups, self.encode_refusal, self.budget,
-                    optimistic=optimistic, must_commit=batch.must_commit,
-                )  # fmt: skip
+                return self._attempt(batch)
             except Exception as error:
                 failure = failure_of(error)
                 failures += 1
@@ -117,13 +118,27 @@ class Committer:
                 if failure is Failure.LOST:
                     batch = replace(batch, must_commit=True)
                     self.link.close()
-                elif optimistic and failure is not Failure.BUG:
+                elif batch.optimistic and failure is not Failure.BUG:
                     return self._conflicting(batch)
                 instead = self._instead(batch, failure, failures, error)
             if instead is not None:
                 return instead
             self.counters.reruns += 1
             time.sleep(backoff_seconds(failures))
+
+    def _attempt(self, batch: _Batch) -> list[Outcome]:
+        if batch.apart:
+            # A location in use is not worth the locks on all its levels, which others need.
+            with suppress(LocksNeededError, StaleBooksError):
+                return self._access(batch, Access.UNLOCKED)
+        return self._access(batch, Access.VERIFIED if batch.optimistic else Access.LOCKED)
+
+    def _access(self, batch: _Batch, access: Access) -> list[Outcome]:
+        self.counters.transactions += 1
+        return attempt(
+            self.link, batch.groups, self.encode_refusal, self.budget,
+            access=access, must_commit=batch.must_commit,
+        )  # fmt: skip
 
     def _instead(
         self, batch: _Batch, failure: Failure, failures: int, error: Exception
@@ -172,7 +187,7 @@ class Committer:
     def _without_blocked(self, batch: _Batch) -> list[Outcome]:
         """Run those that need nothing that is held; the others go to the side queue."""
         blocked = BlockedError(must_commit=batch.must_commit)
-        if len(batch.groups) == 1 and batch.groups[0].apart:
+        if batch.apart:
             # There is nobody to tell it from, and a probe would lock as much again.
             self.counters.blocked += 1
             return [blocked]
