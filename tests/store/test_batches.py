@@ -1,12 +1,17 @@
 """What commands of one batch see of each other."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 
 from inventory_grpc.domain import commands
+from inventory_grpc.domain.commands import AllocationStrategy, DemandLine
 from inventory_grpc.domain.model import ProductKey
+from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.engine.request import Answer, RowRefused
+from inventory_grpc.services.mutations import Mutations
 from tests.concurrency.harness import (
     adjust,
     audit,
@@ -17,12 +22,21 @@ from tests.concurrency.harness import (
     mutations,
     order_of,
     place,
+    query,
     reason_of,
     request,
     response,
+    run,
     stocked,
 )
 from tests.conftest import Database
+
+HOUR = timedelta(hours=1)
+
+
+def hold(*lines: tuple[str, int]) -> commands.CreateHold:
+    demand = tuple(DemandLine(ProductKey(sku=sku), units) for sku, units in lines)
+    return commands.CreateHold(demand, HOUR, "", False, AllocationStrategy.PRIORITY)
 
 
 async def test_commands_see_those_before_them_in_their_batch(database: Database) -> None:
@@ -125,3 +139,84 @@ async def test_a_forecast_knows_nothing_of_the_keys_beside_it(database: Database
         answers = await asyncio.gather(*calls)
     assert [reason_of(each) for each in answers] == ["OK", "OK", "OK"]
     assert not any(each.replayed for each in answers)
+
+
+async def holds_of(server: Mutations, count: int) -> list[str]:
+    """Holds of one unit each."""
+    answers = [await done(server, hold(("A", 1))) for _ in range(count)]
+    return [each.hold.hold_id for each in answers]
+
+
+async def orders_of(server: Mutations, count: int) -> list[str]:
+    answers = [await done(server, place(("A", 1))) for _ in range(count)]
+    return [each.order.order_id for each in answers]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda order_id: commands.ShipOrder(order_id, (), "", 0),
+        lambda order_id: commands.CancelOrder(order_id, (), "", False, 0),
+        lambda order_id: commands.ChangeOrderStatus(order_id, OrderStatus.CONFIRMED, "", 0),
+    ],
+    ids=["ship", "cancel", "status"],
+)
+async def test_an_order_that_is_changed_counts_as_ten_lines(
+    database: Database, change: Callable[[str], commands.Command]
+) -> None:
+    async with mutations(database, batch_lines_max=20) as server:
+        await stocked(server, A=100)
+        ids = await orders_of(server, 5)
+        await all_done(server, [*map(change, ids), adjust("A", 1)])
+    last = "SELECT count(*) FROM order_events WHERE order_version = 2 GROUP BY commit_id"
+    assert sorted(query(database, last)) == [(1,), (2,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda hold_id: commands.ExtendHold(hold_id, HOUR, 0),
+        lambda hold_id: commands.ReleaseHold(hold_id, "", 0),
+        lambda hold_id: commands.ConvertHold(hold_id, (), commands.Remainder.KEEP, "", {}, 0),
+    ],
+    ids=["extend", "release", "convert"],
+)
+async def test_a_hold_that_is_changed_counts_as_ten_lines(
+    database: Database, change: Callable[[str], commands.Command]
+) -> None:
+    async with mutations(database, batch_lines_max=20) as server:
+        await stocked(server, A=100)
+        ids = await holds_of(server, 5)
+        await all_done(server, [*map(change, ids), adjust("A", 1)])
+    assert sorted(query(database, HOLD_CHANGES)) == [(1,), (2,), (2,)]
+
+
+async def test_a_new_hold_counts_as_its_lines(database: Database) -> None:
+    async with mutations(database, batch_lines_max=20) as server:
+        await stocked(server, A=100, B=100)
+        await all_done(server, [hold(*[("A", 1), ("B", 1)] * 4) for _ in range(5)])
+    made = "SELECT count(*) FROM hold_events WHERE hold_version = 1 GROUP BY commit_id"
+    assert sorted(query(database, made)) == [(1,), (2,), (2,)]
+
+
+async def test_each_hold_that_is_swept_up_counts_as_ten_lines(database: Database) -> None:
+    async with mutations(database, batch_lines_max=40) as server:
+        await stocked(server, A=100)
+        ids = await holds_of(server, 6)
+        run(database, ALL_DUE)
+        sweeps = [commands.ExpireHolds(tuple(ids[start : start + 2])) for start in (0, 2, 4)]
+        await asyncio.gather(*(server.execute(request(each), None) for each in sweeps))
+    assert sorted(query(database, HOLD_CHANGES)) == [(2,), (4,)]
+    audit(database)
+
+
+HOLD_CHANGES = "SELECT count(*) FROM hold_events WHERE hold_version = 2 GROUP BY commit_id"
+ALL_DUE = """
+    UPDATE holds SET expire_time = now() - interval '1 second';
+    UPDATE hold_lines SET expire_time = now() - interval '1 second';
+"""
+
+
+async def all_done(server: Mutations, sent: Sequence[commands.Command]) -> None:
+    answers = await asyncio.gather(*(server.execute(request(each), None) for each in sent))
+    assert {reason_of(each) for each in answers} == {"OK"}

@@ -286,7 +286,7 @@ async def test_a_connection_lost_after_its_commit_gives_the_answer_that_was_stor
     counters = Counters()
     settings = LinkSettings(database.url)
     lanes = [Committer(LossyLink(settings, STATEMENTS), encode_refusal, counters) for _ in "abc"]
-    server = Mutations(Batcher(lanes[:1], *lanes[1:], BatcherSettings()), counters)
+    server = Mutations(Batcher(lanes[2:], lanes[0], lanes[1], BatcherSettings()), counters)
     answer = await server.execute(request(place(("A", 7)), KEY), None)
     await server.close()
     assert counters.reruns == 1
