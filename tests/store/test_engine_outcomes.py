@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -50,12 +51,16 @@ def lose_once(link: HookedLink) -> None:
 class TestAnUnknownCommit:
     """May have reached no standby: a replay of it has to wait for another COMMIT."""
 
-    async def test_is_followed_by_another_commit(self, database: Database) -> None:
+    @pytest.mark.parametrize("optimistic", [False, True])
+    async def test_is_followed_by_another_commit(
+        self, database: Database, optimistic: bool
+    ) -> None:
         async with hooked(database) as (server, main, _):
             await stocked(server, A=10)
             before = value(database, COMMITS)
             lose_once(main)
-            answer = await server.execute(request(place(("A", 1))), None)
+            order = replace(place(("A", 1)), optimistic=optimistic)
+            answer = await server.execute(request(order), None)
             assert (reason_of(answer), answer.replayed) == ("OK", True)
         assert value(database, COMMITS) == before + 2
 
