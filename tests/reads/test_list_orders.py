@@ -111,6 +111,14 @@ def test_times_are_exact_to_the_microsecond(shop: Shop, handlers: Handlers) -> N
     assert walk(handlers, OrderFilter(created_after=moment(9), created_before=moment(9))) == []
 
 
+def test_the_ends_of_time_are_bounds_like_any_other(shop: Shop, handlers: Handlers) -> None:
+    order_id = shop.order(shop.product("MUG"))
+    first, last = Timestamp(seconds=-62135596800), Timestamp(seconds=253402300799, nanos=999999999)
+    assert walk(handlers, OrderFilter(created_after=first, created_before=last)) == [order_id]
+    assert walk(handlers, OrderFilter(created_after=last)) == []
+    assert walk(handlers, OrderFilter(created_before=first)) == []
+
+
 def test_orders_placed_while_paging_make_none_repeat_or_vanish(
     shop: Shop, handlers: Handlers
 ) -> None:

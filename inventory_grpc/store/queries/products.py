@@ -29,7 +29,17 @@ from inventory_grpc.domain.reads import ProductOrder, ProductQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, at_live_location, money
+from inventory_grpc.store.queries.rows import (
+    IDS,
+    IN_ORDER,
+    KEYS,
+    ZERO,
+    at_live_location,
+    available_exceeds,
+    held_now,
+    is_low,
+    money,
+)
 from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, MONEY, UNPRICED, products, stock_levels
 
@@ -58,12 +68,11 @@ _SORT: dict[ProductOrder, ColumnElement[Any] | None] = {
     ProductOrder.PRICE: _price,
 }
 _level = stock_levels.c
-_available = _level.on_hand - _level.allocated - _level.held - _level.safety_stock
 
 
 def _with_stock(chosen: Subquery) -> Select[Any]:
-    """Columns of the chosen products, then on_hand, allocated, held, available."""
-    sums = (_level.on_hand, _level.allocated, _level.held, _available)
+    """Columns of the chosen products, then on_hand, allocated, held, safety_stock."""
+    sums = (_level.on_hand, _level.allocated, held_now(), _level.safety_stock)
     stock = (
         select(
             *(
@@ -191,13 +200,9 @@ def _conditions(query: ProductQuery) -> list[ColumnElement[bool]]:
         labels = literal(dict(query.labels), JSONB)
         conditions.append(products.c.labels.contains(labels))
     if query.in_stock is not None:
-        conditions.append(_somewhere(_available > 0, wanted=query.in_stock))
+        conditions.append(_somewhere(available_exceeds(ZERO), wanted=query.in_stock))
     if query.low_stock is not None:
-        low = [
-            _available <= _level.low_stock_threshold,
-            _level.version > 0,
-            at_live_location(_level.location_id),
-        ]
+        low = (is_low(), _level.version > 0, at_live_location(_level.location_id))
         conditions.append(_somewhere(*low, wanted=query.low_stock))
     return conditions
 
@@ -242,7 +247,7 @@ def _somewhere(*conditions: ColumnElement[bool], wanted: bool) -> ColumnElement[
 
 def _product(row: Row) -> Product:
     product_id, sku, name, description, amount, currency, labels, version, *times_and_stock = row
-    created, updated, deleted, *stock = times_and_stock
+    created, updated, deleted, on_hand, allocated, held, safety_stock = times_and_stock
     return Product(
         product_id,
         sku,
@@ -254,5 +259,5 @@ def _product(row: Row) -> Product:
         created,
         updated,
         deleted,
-        ProductStock(*stock),
+        ProductStock(on_hand, allocated, held, on_hand - allocated - held - safety_stock),
     )

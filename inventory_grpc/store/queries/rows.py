@@ -1,4 +1,4 @@
-"""What the queries share: money columns, UUIDv7 bounds, existence."""
+"""What the queries share: the clock, what is due, money columns, UUIDv7 bounds, existence."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
     Select,
+    and_,
     func,
     literal,
     literal_column,
+    not_,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -20,7 +24,16 @@ from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 
 from inventory_grpc.domain.model import Money
 from inventory_grpc.store.engine import PLANNER
-from inventory_grpc.store.tables import ID, KEY, holds, locations, orders, service_identity
+from inventory_grpc.store.tables import (
+    ID,
+    KEY,
+    TIME,
+    holds,
+    locations,
+    orders,
+    service_identity,
+    stock_levels,
+)
 
 IDS = ARRAY(ID)
 KEYS = ARRAY(KEY)
@@ -28,9 +41,9 @@ KEYS = ARRAY(KEY)
 ZERO: ColumnElement[int] = literal_column("0")
 """In the statement's text: a prepared one has parameters only for what the caller gives."""
 
-_MOMENT = select(func.clock_timestamp().label("now")).cte("moment")
-NOW: ColumnElement[datetime] = select(_MOMENT.c.now).scalar_subquery()
-"""The database's clock, read once per statement and after its snapshot was taken."""
+NOW: ColumnElement[datetime] = literal_column("statement_timestamp()", TIME)
+"""The database's clock when a statement began: one value for all of it, and no later than the
+moment at which its snapshot is taken."""
 
 IN_ORDER: Final[Mapping[str, CoreExecuteOptionsParameter]] = {
     "execution_options": {
@@ -49,7 +62,7 @@ take the price of what is switched off for a long query.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # Makers of ids may run ahead of their clock to keep them ascending; the exact test is on the time.
-_CLOCK_SLACK = timedelta(seconds=1)
+_CLOCK_SLACK_MS = 1_000
 _MS_MAX = 2**48 - 1
 
 
@@ -67,10 +80,49 @@ def made_between(
     """Conditions for ``start <= time < end`` that let an index on a UUIDv7 id find the range."""
     conditions: list[ColumnElement[bool]] = []
     if start is not None:
-        conditions += [time_column >= start, id_column >= _uuid7_floor(start - _CLOCK_SLACK)]
+        conditions += [time_column >= start, id_column >= uuid7_floor(start, -_CLOCK_SLACK_MS)]
     if end is not None:
-        conditions += [time_column < end, id_column <= _uuid7_floor(end + _CLOCK_SLACK)]
+        conditions += [time_column < end, id_column <= uuid7_floor(end, _CLOCK_SLACK_MS)]
     return conditions
+
+
+def held_now(
+    level: str = stock_levels.name, now: str = "statement_timestamp()"
+) -> ColumnElement[int]:
+    """``held`` of a stock level without the units of holds that are due.
+
+    They block nobody from that instant on, whenever their expiry is written. Looked up in the index
+    of the open lines, and only where anything is held. ``level`` is a name of this statement.
+
+    Text, because it stands in most reads, and SQLAlchemy takes longer to build and to hash it as an
+    expression than PostgreSQL to answer many of them.
+    """
+    return literal_column(
+        f"CASE WHEN {level}.held > 0 THEN {level}.held - coalesce("  # noqa: S608
+        "(SELECT sum(due.quantity - (due.converted + due.released + due.expired))"
+        " FROM hold_lines AS due"
+        f" WHERE due.product_id = {level}.product_id AND due.location_id = {level}.location_id"
+        f" AND due.expire_time <= {now}"
+        " AND due.converted + due.released + due.expired < due.quantity), 0)::bigint"
+        f" ELSE {level}.held END",
+        BigInteger,
+    )
+
+
+def available_exceeds(limit: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a stock level has more available than ``limit``.
+
+    What is due can only add to it, and is looked for where that would make a difference.
+    """
+    level = stock_levels.c
+    others = level.on_hand - level.allocated - level.safety_stock
+    return or_(others - level.held > limit, others - held_now() > limit)
+
+
+def is_low() -> ColumnElement[bool]:
+    """Whether a stock level has no more available than its threshold; never NULL."""
+    threshold = stock_levels.c.low_stock_threshold
+    return and_(threshold.is_not(None), not_(available_exceeds(threshold)))
 
 
 def at_live_location(location_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -114,8 +166,8 @@ def token_key(conn: Connection) -> bytes:
     return bytes(conn.execute(select(service_identity.c.token_key)).scalar_one())
 
 
-def _uuid7_floor(moment: datetime) -> str:
-    """The smallest UUID of the millisecond of ``moment``."""
-    milliseconds = min(max((moment - _EPOCH) // _MILLISECOND, 0), _MS_MAX)
+def uuid7_floor(moment: datetime, later_ms: int) -> str:
+    """The smallest UUID of the millisecond that comes so many after that of ``moment``."""
+    milliseconds = min(max((moment - _EPOCH) // _MILLISECOND + later_ms, 0), _MS_MAX)
     digits = f"{milliseconds:012x}"
     return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

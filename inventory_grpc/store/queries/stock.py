@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     bindparam,
@@ -24,29 +25,40 @@ from inventory_grpc.domain.reads import Availability, StockLevelQuery
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries import rows
-from inventory_grpc.store.queries.rows import IDS, IN_ORDER, KEYS, ZERO, at_live_location
+from inventory_grpc.store.queries.rows import (
+    IDS,
+    IN_ORDER,
+    KEYS,
+    ZERO,
+    at_live_location,
+    held_now,
+    is_low,
+)
 from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, KEY, locations, products, stock_levels
 
 _level = stock_levels.c
-_COUNTERS = (
-    _level.on_hand,
-    _level.allocated,
-    _level.held,
-    _level.safety_stock,
-    _level.backorder_limit,
-    _level.low_stock_threshold,
-    _level.shortfall,
-    _level.version,
-    _level.update_time,
+_STORED = (
+    "safety_stock",
+    "backorder_limit",
+    "low_stock_threshold",
+    "shortfall",
+    "version",
+    "update_time",
 )
 _live = products.c.delete_time.is_(None)
 _stocked = _level.version > ZERO
-_available = _level.on_hand - _level.allocated - _level.held - _level.safety_stock
+_held = held_now().label("held")
+
+
+def _counters(level: FromClause, held: ColumnElement[int]) -> list[ColumnElement[Any]]:
+    """The columns of a StockLevel behind its keys."""
+    return [level.c.on_hand, level.c.allocated, held, *(level.c[name] for name in _STORED)]
 
 
 def _one(name: str, *conditions: ColumnElement[bool]) -> Prepared:
     """The product, the location if it is known, the level's counters if it has any."""
+    columns = products.c.product_id, products.c.sku, locations.c.location_id
     place = bindparam("location_id", type_=KEY)
     level = and_(
         _level.product_id == products.c.product_id,
@@ -54,7 +66,7 @@ def _one(name: str, *conditions: ColumnElement[bool]) -> Prepared:
         _stocked,
     )
     statement = (
-        select(products.c.product_id, products.c.sku, locations.c.location_id, *_COUNTERS)
+        select(*columns, *_counters(stock_levels, _held))
         .select_from(products)
         .outerjoin(locations, locations.c.location_id == place)
         .outerjoin(stock_levels, level)
@@ -98,7 +110,7 @@ def page(
             page_.c.product_id,
             products.c.sku,
             page_.c.location_id,
-            *(page_.c[counter.key] for counter in _COUNTERS),
+            *_counters(page_, held_now("chosen")),
         )
         .join(products, products.c.product_id == page_.c.product_id)
         .order_by(*(page_.c[column.key] for column in key))
@@ -118,7 +130,7 @@ def _conditions(query: StockLevelQuery, product_id: str) -> list[ColumnElement[b
     if query.location_id:
         conditions.append(_level.location_id == query.location_id)
     if query.low_stock is not None:
-        low = func.coalesce(_available <= _level.low_stock_threshold, False)
+        low = is_low()
         conditions.append(low if query.low_stock else ~low)
     return conditions
 
@@ -130,11 +142,14 @@ def _availability() -> Select[Any]:
     """
     ids, skus = bindparam("ids", type_=IDS), bindparam("skus", type_=KEYS)
     places = bindparam("location_ids", type_=KEYS)
+    # Read once, after the snapshot was taken: no level in the answer is younger.
+    clock = select(func.clock_timestamp().label("now")).cte("clock")
+    held = held_now(now="(SELECT now FROM clock)").label("held")
     columns = products.c.product_id, products.c.sku
     by_id = select(*columns).where(products.c.product_id == ids.any_())
     known = by_id.union(select(*columns).where(products.c.sku == skus.any_(), _live)).subquery()
     level = (
-        select(_level.location_id, *_COUNTERS)
+        select(_level.location_id, *_counters(stock_levels, held))
         .where(
             _level.product_id == known.c.product_id,
             _stocked,
@@ -145,9 +160,8 @@ def _availability() -> Select[Any]:
         .lateral()
     )
     levels = select(known, level).select_from(known.outerjoin(level, true())).subquery()
-    # Read once, after the snapshot was taken: no level in the answer is younger. Its own row, so
-    # that there is one even when no product is known.
-    moment = select(func.clock_timestamp().label("snapshot_time")).subquery()
+    # Its own row, so that there is one even when no product is known.
+    moment = select(clock.c.now.label("snapshot_time")).subquery()
     return (
         select(moment.c.snapshot_time, levels)
         .select_from(moment.outerjoin(levels, true()))
