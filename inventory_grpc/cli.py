@@ -171,6 +171,9 @@ def _repair(settings: Settings, products: list[str], *, apply: bool) -> int:
 
     if settings.database_url is not None:
         return run_repair(settings, products, apply=apply)
+    if not settings.data_dir.is_dir():
+        sys.stderr.write(f"could not repair: there is no database in {settings.data_dir}\n")
+        return 2
 
     from inventory_grpc.embedded import EmbeddedPostgres, EmbeddedPostgresError  # noqa: PLC0415
 
