@@ -23,6 +23,7 @@ from inventory_grpc.engine.request import (
     Request,
     RowRefused,
 )
+from inventory_grpc.store.failures import Failure, failure_of
 from inventory_grpc.store.footprint import Footprint
 from inventory_grpc.store.link import Link
 from inventory_grpc.store.prefetch import lock_and_read
@@ -53,6 +54,16 @@ class LocksNeededError(Exception):
     """An attempt with UNLOCKED rows would have changed some; nothing was done."""
 
 
+class AnsweredBeforeError(Exception):
+    """An attempt with VERIFIED rows met a conflict, in which not all of its groups had a part:
+    those answered before change nothing. Nothing was done."""
+
+    def __init__(self, answered: Sequence[bool]) -> None:
+        super().__init__(answered)
+        self.answered = answered
+        """Of each group, in order."""
+
+
 def attempt(
     link: Link,
     groups: Sequence[Group],
@@ -67,20 +78,23 @@ def attempt(
     ``must_commit`` even if nothing changes: after a COMMIT of which nothing is known, only another
     one waits for the standbys that the first one may not have reached.
 
-    Raises whatever the database raises, StaleBooksError, and LocksNeededError if rows are UNLOCKED:
-    then nothing was done (or, if the connection was lost while it committed, everything), and the
-    whole attempt may run again.
+    Raises whatever the database raises, StaleBooksError, LocksNeededError if rows are UNLOCKED, and
+    AnsweredBeforeError if they are VERIFIED: then nothing was done (or, if the connection was lost
+    while it committed, everything), and the whole attempt may run again.
     """
     requests = [request for group in groups for request in group.requests]
     footprint = Footprint.of(request.command for request in requests)
     keys = [_key(request) for request in requests if not request.validate_only]
     holders = {request.caller for request in requests if isinstance(request.command, CreateHold)}
+    answered: list[bool] = []
     try:
         books, now = lock_and_read(
             link, footprint, keys, hold_callers=holders, locking=access is Access.LOCKED
         )
         ids = Ids(now, secrets.randbits(40))
-        expire_due(books, now, ids)
+        answered = [_is_answered(books, group) for group in groups]
+        if not all(answered):
+            expire_due(books, now, ids)
         decision = _Decision(books, now, ids, encode_refusal, budget)
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
@@ -90,10 +104,24 @@ def attempt(
             link.commit(calls)
         else:
             link.rollback()
-    except BaseException:
+    except BaseException as error:
         link.rollback()
+        if access is Access.VERIFIED and any(answered) and _is_conflict(error):
+            raise AnsweredBeforeError(answered) from error
         raise
     return outcomes
+
+
+def _is_answered(books: Books, group: Group) -> bool:
+    """All of it, by an earlier transaction: nothing is left to decide."""
+    return all(
+        not request.validate_only and _key(request) in books.answers for request in group.requests
+    )
+
+
+def _is_conflict(error: BaseException) -> bool:
+    failure = failure_of(error) if isinstance(error, Exception) else None
+    return failure in (Failure.CONFLICT, Failure.BLOCKED)
 
 
 def _check_access(books: Books, access: Access) -> None:

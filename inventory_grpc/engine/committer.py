@@ -19,7 +19,12 @@ from typing import Final
 from inventory_grpc.domain.budget import UNLIMITED, HoldBudget
 from inventory_grpc.domain.entries import StaleBooksError
 from inventory_grpc.domain.errors import Contention, DatabaseUnavailable
-from inventory_grpc.engine.attempt import Access, LocksNeededError, attempt
+from inventory_grpc.engine.attempt import (
+    Access,
+    AnsweredBeforeError,
+    LocksNeededError,
+    attempt,
+)
 from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome
 from inventory_grpc.store.blockers import Blocked, find_blocked
 from inventory_grpc.store.failures import Failure, failure_of
@@ -111,6 +116,8 @@ class Committer:
         while True:
             try:
                 return self._attempt(batch)
+            except AnsweredBeforeError as error:
+                return self._without_conflicting(batch, error.answered)
             except Exception as error:
                 failure = failure_of(error)
                 failures += 1
@@ -183,6 +190,13 @@ class Committer:
         if not any(held):
             held = [True] * len(held)
         return self._run_free(batch, held, conflict)
+
+    def _without_conflicting(self, batch: _Batch, answered: Sequence[bool]) -> list[Outcome]:
+        """An answer that is stored is given, whatever becomes of the others: who was told of a
+        conflict instead would take it that nothing has been done."""
+        self.counters.conflicts += 1
+        conflict = ConflictError(must_commit=batch.must_commit)
+        return self._run_free(batch, [not each for each in answered], conflict)
 
     def _without_blocked(self, batch: _Batch) -> list[Outcome]:
         """Run those that need nothing that is held; the others go to the side queue."""
