@@ -56,6 +56,8 @@ class Books:
         self.holds: dict[str, Hold] = {}
         self.due: list[DueLine] = []
         """Of all levels read; their expiry is posted before anything is decided."""
+        self.more_due = False
+        """There may be more: too many at a level to end in one transaction."""
         self.next_expiries: dict[LevelKey, datetime] = {}
         """When the next line ends of those holds that are not in the books."""
         self.held_by_caller: dict[str, int] = {}

@@ -64,6 +64,11 @@ class AnsweredBeforeError(Exception):
         """Of each group, in order."""
 
 
+class MoreDueError(Exception):
+    """More lines of holds are due at a level than fit into one transaction; as many were expired,
+    and that is committed. Nothing else was done."""
+
+
 def attempt(
     link: Link,
     groups: Sequence[Group],
@@ -78,9 +83,9 @@ def attempt(
     ``must_commit`` even if nothing changes: after a COMMIT of which nothing is known, only another
     one waits for the standbys that the first one may not have reached.
 
-    Raises whatever the database raises, StaleBooksError, LocksNeededError if rows are UNLOCKED, and
-    AnsweredBeforeError if they are VERIFIED: then nothing was done (or, if the connection was lost
-    while it committed, everything), and the whole attempt may run again.
+    Raises whatever the database raises, StaleBooksError, MoreDueError, LocksNeededError if rows are
+    UNLOCKED, and AnsweredBeforeError if they are VERIFIED: then nothing was done (or, if the
+    connection was lost while it committed, everything), and the whole attempt may run again.
     """
     requests = [request for group in groups for request in group.requests]
     footprint = Footprint.of(request.command for request in requests)
@@ -94,7 +99,7 @@ def attempt(
         ids = Ids(now, secrets.randbits(40))
         answered = [_is_answered(books, group) for group in groups]
         if not all(answered):
-            expire_due(books, now, ids)
+            _expire_due(link, books, now, ids, access)
         decision = _Decision(books, now, ids, encode_refusal, budget)
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
@@ -110,6 +115,16 @@ def attempt(
             raise AnsweredBeforeError(answered) from error
         raise
     return outcomes
+
+
+def _expire_due(link: Link, books: Books, now: datetime, ids: Ids, access: Access) -> None:
+    expire_due(books, now, ids)
+    if books.more_due and books.movements:
+        # What is still due may be what a command needs, so nobody is answered before it is
+        # written; in steps, because no statement may take longer than its time limit.
+        _check_access(books, access)
+        link.commit(write_calls(books, now, ids.next(), verify=access is Access.VERIFIED))
+        raise MoreDueError
 
 
 def _is_answered(books: Books, group: Group) -> bool:

@@ -23,6 +23,7 @@ from inventory_grpc.engine.attempt import (
     Access,
     AnsweredBeforeError,
     LocksNeededError,
+    MoreDueError,
     attempt,
 )
 from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome
@@ -116,6 +117,8 @@ class Committer:
         while True:
             try:
                 return self._attempt(batch)
+            except MoreDueError:
+                continue
             except AnsweredBeforeError as error:
                 return self._without_conflicting(batch, error.answered)
             except Exception as error:

@@ -7,15 +7,20 @@ from inventory_grpc.store.statements import Statement
 
 _ANSWER_TYPES: Final = {"locations": "text[]", "callers": "text[]", "request_ids": "uuid[]"}
 
+DUE_LINES_MAX: Final = 2_000
+"""Of one stock level in one transaction: some tenths of a second to write."""
+
 # Looked for only where something is held, so that other levels do not pay for it.
 _OPEN_LINES: Final = """FROM hold_lines h
                   WHERE h.product_id = s.product_id AND h.location_id = s.location_id
                     AND h.converted + h.released + h.expired < h.quantity"""
 _DUE: Final = f"""CASE WHEN s.held > 0 THEN (
-                 SELECT json_agg(json_build_array(
+                 SELECT json_agg(d.line) FROM (
+                   SELECT json_build_array(
                           h.hold_id, h.line_number, h.converted, h.released,
-                          h.quantity - h.converted - h.released - h.expired, h.expire_time))
-                   {_OPEN_LINES} AND h.expire_time <= (SELECT now FROM moment)) END"""  # noqa: S608
+                          h.quantity - h.converted - h.released - h.expired, h.expire_time) AS line
+                   {_OPEN_LINES} AND h.expire_time <= (SELECT now FROM moment)
+                   ORDER BY h.expire_time LIMIT {DUE_LINES_MAX}) d) END"""  # noqa: S608
 _NEXT_EXPIRY: Final = f"""CASE WHEN s.held > 0 THEN (
                  SELECT h.expire_time
                    {_OPEN_LINES} AND h.expire_time > (SELECT now FROM moment) %s

@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from inventory_grpc.domain.model import MovementKind
+from inventory_grpc.store.book_reads import DUE_LINES_MAX
 from tests.concurrency.harness import (
     adjust,
     audit,
@@ -66,6 +68,25 @@ async def test_it_is_given_back_even_if_nothing_else_is_done(
         assert reason_of(answer) == ("OK" if units == 5 else "INSUFFICIENT_STOCK")
     assert query(database, LEDGER)[2:] == [EXPIRED]
     assert levels(database)["A", "default"][:2] == (5, 0)
+    audit(database)
+
+
+async def test_what_is_too_much_for_one_transaction_is_given_back_in_steps(
+    database: Database,
+) -> None:
+    """Whoever needs the units gets them, though their holds have all ended unnoticed."""
+    holds, lines = DUE_LINES_MAX // 100 + 1, 100
+    async with mutations(database) as server:
+        await stocked(server, A=holds * lines)
+        full = request(hold(*[("A", 1)] * lines))
+        made = (replace(full, request_id=str(uuid4())) for _ in range(holds))
+        await asyncio.gather(*(server.execute(each, None) for each in made))
+        run(database, ALL_DUE)
+        order = request(place(("A", holds * lines)))
+        assert reason_of(await server.execute(order, None)) == "OK"
+        assert server.counters.reruns == 0
+    steps = "SELECT count(*) FROM stock_movements WHERE kind = 7 GROUP BY commit_id ORDER BY 1"
+    assert query(database, steps) == [(100,), (DUE_LINES_MAX,)]
     audit(database)
 
 
