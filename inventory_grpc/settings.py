@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         1_000_000, ge=1, le=_UNITS_MAX, description="Units that one hold may set aside."
     )
     hold_lifetime_seconds_max: int = Field(
-        30 * _DAY_SECONDS,
+        60 * _DAY_SECONDS,
         ge=1,
         le=3_650 * _DAY_SECONDS,
         description="How long a hold may last from its creation, however often it is extended.",

@@ -188,21 +188,11 @@ def test_a_caller_holds_no_more_than_its_budget(holds: Holds, database: Database
     assert held.lines[0].quantity == 16
 
 
-def test_a_hold_cannot_be_extended_for_ever(holds: Holds, database: Database) -> None:
-    hold_id = holds.active.hold_id
-    _refused(
-        holds,
-        database,
-        Bad(
-            "beyond 30 days after it was made",
-            f"{HOLDS}/ExtendHold",
-            holds_pb2.ExtendHoldRequest(hold_id=hold_id, ttl=Duration(seconds=30 * 24 * 3600)),
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "HOLD_BUDGET_EXCEEDED",
-            facts={"limit": "lifetime_seconds", "allowed": str(30 * 24 * 3600)},
-            detail="QuotaFailure",
-        ),
-    )
+def test_an_extension_may_be_as_long_as_a_hold(holds: Holds) -> None:
+    hold_id, month = holds.active.hold_id, Duration(seconds=30 * 24 * 3600)
+    request = holds_pb2.ExtendHoldRequest(hold_id=hold_id, ttl=month, validate_only=True)
+    extended = holds.server.holds.ExtendHold(request).hold
+    assert extended.version == holds.active.version + 1
 
 
 def _too_many(title: str, request: holds_pb2.CreateHoldRequest) -> Bad:
