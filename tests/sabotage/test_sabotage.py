@@ -4,17 +4,9 @@ A guard that can go without a test failing is not tested. The named tests also p
 it is, so it is the missing guard that they notice.
 """
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.sabotage.harness import Copy, Sabotage, check_noticed, check_unbroken
 
 SECOND = (
     "tests/concurrency/test_hot_orders.py"
@@ -33,17 +25,6 @@ DELETED = (
     "tests/concurrency/test_catalogue_races.py"
     "::test_a_location_can_be_deleted_or_filled_but_not_both"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sabotage:
-    """One guard, how to drop it, and the test that must fail without it."""
-
-    guard: str
-    file: str
-    text: str
-    instead: str
-    test: str
 
 
 SABOTAGES = (
@@ -94,50 +75,10 @@ SABOTAGES = (
 )
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """All that the tests need, to be broken at will."""
-    for name in ("inventory_grpc", "migrations", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
-
-
-def pytest_in(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """Run the copy's tests against the copy's package, in a process of their own."""
-    flags = ("-q", "-ra", "--tb=line", "-p", "no:cacheprovider")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *flags, *tests],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy), "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-
-
-def drop(copy: Path, sabotage: Sabotage) -> None:
-    path = copy / sabotage.file
-    source = path.read_text()
-    assert source.count(sabotage.text) == 1, f"{sabotage.guard} does not read like that any more"
-    path.write_text(source.replace(sabotage.text, sabotage.instead))
-
-
-def test_the_named_tests_pass_while_every_guard_is_there(copy: Path) -> None:
-    named = sorted({each.test for each in SABOTAGES})
-    done = pytest_in(copy, *named)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(named)} passed" in done.stdout
+def test_the_named_tests_pass_while_every_guard_is_there(copy: Copy) -> None:
+    check_unbroken(copy, SABOTAGES)
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda each: each.guard)
-def test_a_named_test_fails_without(copy: Path, sabotage: Sabotage) -> None:
-    drop(copy, sabotage)
-    done = pytest_in(copy, sabotage.test)
-    # 1 is "tests failed": not that none was found, nor that one could not be collected.
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert re.search(rf"^FAILED {re.escape(sabotage.test)}", done.stdout, re.MULTILINE), done.stdout
-    assert "1 failed" in done.stdout
-    assert "error" not in done.stdout.splitlines()[-1]
-    print(done.stdout[-600:])
+def test_a_named_test_fails_without(copy: Copy, sabotage: Sabotage) -> None:
+    check_noticed(copy, sabotage)
