@@ -174,7 +174,7 @@ class Books:
 
     def expire_line(self, due: DueLine) -> None:
         """A line's time is over; its hold, which may be anybody's, is changed by the sweeper."""
-        change = LineChange(due.converted, due.released, due.units, due.expire_time)
+        change = LineChange(due.converted, due.released, due.expired + due.units, due.expire_time)
         self._set(self.line_changes, (due.hold_id, due.line_number), change)
         hold = self.holds.get(due.hold_id)
         if hold is not None:

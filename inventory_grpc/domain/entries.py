@@ -51,6 +51,8 @@ class DueLine:
     units: int
     """Still set aside."""
     expire_time: datetime
+    expired: int = 0
+    """Before; more than 0 only if somebody edited the line."""
 
 
 @record

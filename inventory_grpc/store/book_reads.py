@@ -18,7 +18,8 @@ _DUE: Final = f"""CASE WHEN s.held > 0 THEN (
                  SELECT json_agg(d.line) FROM (
                    SELECT json_build_array(
                           h.hold_id, h.line_number, h.converted, h.released,
-                          h.quantity - h.converted - h.released - h.expired, h.expire_time) AS line
+                          h.quantity - h.converted - h.released - h.expired, h.expire_time,
+                          h.expired) AS line
                    {_OPEN_LINES} AND h.expire_time <= (SELECT now FROM moment)
                    ORDER BY h.expire_time LIMIT {DUE_LINES_MAX}) d) END"""  # noqa: S608
 _NEXT_EXPIRY: Final = f"""CASE WHEN s.held > 0 THEN (

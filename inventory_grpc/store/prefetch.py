@@ -162,12 +162,12 @@ def _enter(books: Books, rows: Sequence[Row]) -> _Seen:
 
 def _due_lines(row: Row) -> Iterable[tuple[tuple[str, int], DueLine]]:
     """By key: a level comes twice where a product is named with a place and without."""
-    for hold_id, number, converted, released, units, expire_time in row[19]:
+    for hold_id, number, converted, released, units, expire_time, expired in row[19]:
         yield (
             (hold_id, number),
             DueLine(
                 hold_id, number, row[1], row[6], converted, released, units,
-                datetime.fromisoformat(expire_time),
+                datetime.fromisoformat(expire_time), expired,
             ),
         )  # fmt: skip
 

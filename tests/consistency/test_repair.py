@@ -250,3 +250,22 @@ async def test_only_the_products_asked_for_are_repaired(database: Database) -> N
 
 def _cup(database: Database) -> str:
     return str(value(database, "SELECT product_id FROM products WHERE sku = 'CUP'"))
+
+
+async def test_a_line_that_was_partly_expired_by_hand_ends_with_what_it_has_left(
+    database: Database,
+) -> None:
+    past = await tell(database)
+    damage(database, "UPDATE hold_lines SET expired = 2 WHERE hold_id = '{hold}'", past)
+    repair_all(database, apply=True)
+    assert query(database, _LEVEL, past.product) == [(100, 9, 3)]
+    damage(
+        database,
+        "UPDATE hold_lines SET expire_time = now() WHERE hold_id = '{hold}';"
+        "UPDATE holds SET expire_time = now() WHERE hold_id = '{hold}'",
+        past,
+    )
+    async with mutations(database) as server:
+        await done(server, adjust("MUG", 1))
+    assert query(database, _LEVEL, past.product) == [(101, 9, 0)]
+    assert check(database)[0] == []
