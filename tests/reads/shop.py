@@ -9,7 +9,8 @@ from typing import Any
 from psycopg2.extensions import connection
 from psycopg2.extras import Json
 
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
+from inventory_grpc.rpc.reads.holds import HoldReads
 from inventory_grpc.rpc.reads.locations import LocationReads
 from inventory_grpc.rpc.reads.orders import OrderReads
 from inventory_grpc.rpc.reads.products import ProductReads
@@ -18,6 +19,7 @@ from inventory_grpc.services.reads import Reads
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 COMMIT = "0192d0a8-0000-7000-8000-0000000000cc"
 REQUEST = "0192d0a8-0000-7000-8000-0000000000ee"
 
@@ -29,7 +31,7 @@ def uuid7(moment: datetime, number: int) -> str:
     return f"{digits[:8]}-{digits[8:]}-7{number >> 16 & 0xFFF:03x}-8000-{number & 0xFFFF:012x}"
 
 
-class Handlers(ProductReads, LocationReads, StockReads, OrderReads):
+class Handlers(ProductReads, LocationReads, StockReads, OrderReads, HoldReads):
     """All reads of the API, as the guard calls them."""
 
     def __init__(self, reads: Reads) -> None:
@@ -47,6 +49,18 @@ class Call:
 
 
 CALL = Call()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A line of a hold; its units come and go with the columns of the table."""
+
+    product_id: str
+    location_id: str = "default"
+    quantity: int = 5
+    converted: int = 0
+    released: int = 0
+    expired: int = 0
 
 
 @dataclass(slots=True)
@@ -126,13 +140,14 @@ class Shop:
         status: OrderStatus = OrderStatus.PENDING,
         reference: str = "",
         at: datetime | None = None,
+        hold_id: str | None = None,
     ) -> str:
         moment = at or self.moment
         order_id = self.next_id(moment)
         self.run(
             "INSERT INTO orders VALUES"
-            " (%s, %s, %s, '{\"k\": \"v\"}', 12.5, 'EUR', NULL, 1, %s, %s, 'because', %s)",
-            (order_id, int(status), reference, moment, moment, COMMIT),
+            " (%s, %s, %s, '{\"k\": \"v\"}', 12.5, 'EUR', %s, 1, %s, %s, 'because', %s)",
+            (order_id, int(status), reference, hold_id, moment, moment, COMMIT),
         )
         for number, product_id in enumerate(product_ids, start=1):
             self.run(
@@ -141,6 +156,37 @@ class Shop:
                 (order_id, number, number - 1, product_id),
             )
         return order_id
+
+    def hold(
+        self,
+        *lines: Held,
+        status: HoldStatus = HoldStatus.ACTIVE,
+        reference: str = "",
+        ends_in: timedelta = HOUR,
+    ) -> str:
+        """A hold that ends so long after now, or before it."""
+        made = self.moment
+        hold_id = self.next_id()
+        self.run(
+            "INSERT INTO holds VALUES (%s, %s, 'anonymous', %s, now() + %s, 9, 3, %s, %s, %s)",
+            (hold_id, int(status), reference, ends_in, made, made, COMMIT),
+        )
+        for number, line in enumerate(lines, start=1):
+            counters = (line.quantity, line.converted, line.released, line.expired)
+            self.run(
+                "INSERT INTO hold_lines VALUES"
+                " (%s, %s, %s, %s, %s, 1000, %s, %s, %s, %s, now() + %s)",
+                (
+                    hold_id,
+                    number,
+                    number - 1,
+                    line.product_id,
+                    line.location_id,
+                    *counters,
+                    ends_in,
+                ),
+            )
+        return hold_id
 
     def event(self, order_id: str, version: int) -> str:
         event_id = self.next_id()
@@ -156,16 +202,18 @@ class Shop:
         product_id: str,
         version: int,
         location_id: str = "default",
+        *,
         kind: int = 1,
         order_id: str | None = None,
         request_id: str = REQUEST,
         at: datetime | None = None,
+        hold_id: str | None = None,
     ) -> str:
         moment = at or self.moment
         movement_id = self.next_id(moment)
         self.run(
             "INSERT INTO stock_movements VALUES (%s, %s, %s, %s, %s, 1, 2, 3, 4, 5, 6, 7, 1,"
-            " %s, NULL, NULL, %s, 'anonymous', 1, 'note', %s, %s)",
+            " %s, %s, NULL, %s, 'anonymous', 1, 'note', %s, %s)",
             (
                 product_id,
                 location_id,
@@ -173,6 +221,7 @@ class Shop:
                 movement_id,
                 kind,
                 order_id,
+                hold_id,
                 request_id,
                 moment,
                 COMMIT,

@@ -47,6 +47,19 @@ def test_orders_come_newest_first_with_their_lines(shop: Shop, handlers: Handler
         assert handlers.GetOrder(request, CALL).order == order
 
 
+def test_an_order_tells_the_hold_it_was(shop: Shop, handlers: Handlers) -> None:
+    mug = shop.product("MUG")
+    hold_id = shop.hold()
+    ids = [shop.order(mug, hold_id=hold_id), shop.order(mug)]
+    of_one = [
+        handlers.GetOrder(orders_pb2.GetOrderRequest(order_id=each), CALL).order for each in ids
+    ]
+    several = orders_pb2.BatchGetOrdersRequest(order_ids=ids)
+    listed = handlers.ListOrders(orders_pb2.ListOrdersRequest(), CALL).orders
+    for orders in of_one, handlers.BatchGetOrders(several, CALL).orders, listed[::-1]:
+        assert [order.hold_id for order in orders] == [hold_id, ""]
+
+
 @pytest.mark.parametrize("page_size", [1, 3, 50])
 @pytest.mark.parametrize(
     "statuses", [[PENDING], [PENDING, SHIPPED], [SHIPPED, CANCELLED, SHIPPED], list(OrderStatus)]

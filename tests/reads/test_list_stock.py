@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.errors import (
+    HoldNotFound,
     InvalidFields,
     LocationNotFound,
     OrderNotFound,
@@ -103,18 +104,22 @@ def test_the_ledger_comes_newest_first(shop: Shop, handlers: Handlers) -> None:
     two = shop.movement(cup, 1, location_id="berlin", kind=2)
     three = shop.movement(mug, 2, kind=8, order_id=order_id)
     four = shop.movement(mug, 1, location_id="berlin", request_id=REQUEST)
-    five = shop.movement(cup, 1, kind=10, order_id=order_id)
+    hold_id = shop.hold()
+    five = shop.movement(cup, 1, kind=8, order_id=order_id, hold_id=hold_id)
+    six = shop.movement(mug, 3, kind=5, hold_id=hold_id)
 
     received = stock_pb2.MOVEMENT_KIND_RECEIVED
-    shipped = stock_pb2.MOVEMENT_KIND_SHIPPED
+    held = stock_pb2.MOVEMENT_KIND_HELD
     for wanted, expected in (
-        (StockMovementFilter(), [five, four, three, two, one]),
-        (StockMovementFilter(product=MUG), [four, three, one]),
+        (StockMovementFilter(), [six, five, four, three, two, one]),
+        (StockMovementFilter(product=MUG), [six, four, three, one]),
         (StockMovementFilter(location_id="berlin"), [four, two]),
         (StockMovementFilter(product=MUG, location_id="berlin"), [four]),
-        (StockMovementFilter(kinds=[shipped, received]), [five, four, one]),
+        (StockMovementFilter(kinds=[held, received]), [six, four, one]),
         (StockMovementFilter(order_id=order_id.upper()), [five, three]),
         (StockMovementFilter(order_id=order_id, product=MUG), [three]),
+        (StockMovementFilter(hold_id=hold_id.upper()), [six, five]),
+        (StockMovementFilter(hold_id=hold_id, order_id=order_id), [five]),
         (StockMovementFilter(request_id=REQUEST), [four]),
         (StockMovementFilter(location_id="empty"), []),
     ):
@@ -132,13 +137,18 @@ def test_unknown_names_in_a_movement_filter_are_refused(shop: Shop, handlers: Ha
         movements(handlers, StockMovementFilter(product=MUG, location_id="rome"))
     with pytest.raises(OrderNotFound):
         movements(handlers, StockMovementFilter(product=MUG, order_id=REQUEST))
+    with pytest.raises(HoldNotFound) as refused:
+        movements(handlers, StockMovementFilter(hold_id=REQUEST))
+    assert refused.value.missing == [REQUEST.lower()]
     assert movements(handlers, StockMovementFilter(request_id=REQUEST)) == []
 
 
 def test_a_movement_shows_all_it_recorded(shop: Shop, handlers: Handlers) -> None:
     mug = shop.product("MUG")
-    order_id = shop.order(mug)
-    movement_id = shop.movement(mug, 9, kind=8, order_id=order_id, request_id=REQUEST)
+    order_id, hold_id = shop.order(mug), shop.hold()
+    movement_id = shop.movement(
+        mug, 9, kind=8, order_id=order_id, request_id=REQUEST, hold_id=hold_id
+    )
     shop.run("UPDATE products SET sku = 'MUG-2'")
     answer = handlers.ListStockMovements(stock_pb2.ListStockMovementsRequest(), CALL)
     (movement,) = answer.movements
@@ -158,6 +168,7 @@ def test_a_movement_shows_all_it_recorded(shop: Shop, handlers: Handlers) -> Non
         stock_version=9,
         line_number=1,
         order_id=order_id,
+        hold_id=hold_id,
         request_id=REQUEST.lower(),
         actor="anonymous",
         reason=stock_pb2.ADJUSTMENT_REASON_RECEIVED,
@@ -186,6 +197,7 @@ def test_every_malformed_field_is_named(handlers: Handlers) -> None:
         location_id="A",
         kinds=[99],  # type: ignore[list-item]
         order_id="1",
+        hold_id="3",
         request_id="2",
         start_time=Timestamp(nanos=-1),
     )
@@ -197,6 +209,7 @@ def test_every_malformed_field_is_named(handlers: Handlers) -> None:
         "filter.location_id",
         "filter.kinds[0]",
         "filter.order_id",
+        "filter.hold_id",
         "filter.request_id",
         "filter.start_time.nanos",
     }
