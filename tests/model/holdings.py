@@ -1,6 +1,6 @@
 """What the model holds, until when, and what goes back when its time is over."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tests.model.warehouse import End, Spot, Warehouse
@@ -11,6 +11,11 @@ def held(line: Mapping[str, int]) -> int:
     return line["quantity"] - line["converted"] - line["released"] - line["expired"]
 
 
+def is_active(hold: Mapping[str, Any]) -> bool:
+    """Whether it keeps something back."""
+    return hold["status"] == "ACTIVE" and hold["due"] is None
+
+
 class Holdings(Warehouse):
     """Holds are named by keys of the caller's. They never end by themselves: the caller says so."""
 
@@ -18,11 +23,8 @@ class Holdings(Warehouse):
         super().__init__()
         self.holds: dict[str, dict[str, Any]] = {}
 
-    def active(self) -> Iterator[dict[str, Any]]:
-        """Holds that keep something back."""
-        for hold in self.holds.values():
-            if hold["status"] == "ACTIVE" and hold["due"] is None:
-                yield hold
+    def active(self) -> list[dict[str, Any]]:
+        return [hold for hold in self.holds.values() if is_active(hold)]
 
     def next_end(self, spots: Collection[Spot]) -> End | None:
         """When the next hold ends that still has units there; what is due is in nobody's way."""

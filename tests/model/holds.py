@@ -8,9 +8,9 @@ from tests.model.holdings import held
 from tests.model.orders import Orders, order_line
 from tests.model.warehouse import End, Line, Outcome, Refused
 
-HOLD_UNITS_MAX = 18
+HOLD_UNITS_MAX = 15
 """Units that one hold may ask for."""
-CALLER_UNITS_MAX = 60
+CALLER_UNITS_MAX = 30
 """Units that all active holds together may have."""
 
 
@@ -59,13 +59,18 @@ class Holds(Orders):
         return {**{name: found[name] for name in ("status", "version", "orders", "end")},
                 "lines": lines}  # fmt: skip
 
+    @staticmethod
+    def status(hold: Mapping[str, Any]) -> str:
+        """Whether or not its end has been written."""
+        return hold["status"] if hold["due"] is None else "EXPIRED"
+
     def find_hold(self, hold: str, expected: int) -> dict[str, Any]:
         """One that is still active."""
         if hold not in self.holds:
             raise Refused("HOLD_NOT_FOUND")
         found = self.holds[hold]
         self.expect(expected, found["version"])
-        match "EXPIRED" if found["due"] is not None else found["status"]:
+        match self.status(found):
             case "EXPIRED":
                 raise Refused("HOLD_EXPIRED", hold=hold)
             case "CONVERTED":

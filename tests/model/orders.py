@@ -127,7 +127,7 @@ class Orders(Holdings):
         self.allow(found, "CANCELLED")
         if not recall and not any(map(self.open, found["lines"])):
             raise Refused("INVALID_TRANSITION", **{"from": found["status"], "to": "CANCELLED"})
-        for number, count in self.asked(found, lines).items():
+        for number, count in sorted(self.asked(found, lines).items()):
             line = found["lines"][number - 1]
             self.move("DEALLOCATED", line["key"], line["place"], allocated=-count)
             line["cancelled"] += count

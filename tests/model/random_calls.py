@@ -10,6 +10,8 @@ LETTERS = "ABCD"
 SPARE = "EF"
 """SKUs that a product gets by being renamed."""
 PLACES = ("east", "north", "west")
+SPARE_PLACES = ("south",)
+"""A location that may be opened."""
 STRATEGIES = ("PRIORITY", "MOST_STOCK", "SINGLE_LOCATION")
 STATUSES = ("PENDING", "CONFIRMED", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED")
 
@@ -44,6 +46,10 @@ class RandomCalls:
         arguments = {"delta": delta, "loss": False, "expected": 0}
         return Call("adjust", {"sku": self.sku(letter), "place": self.at(place), **arguments})
 
+    def lasting(self) -> list[str]:
+        """Holds whose time is not over."""
+        raise NotImplementedError
+
     def random_call(self, chance: Random) -> Call:
         """More often one that can succeed."""
         makers = {
@@ -59,7 +65,7 @@ class RandomCalls:
 
     def random_demand(self, chance: Random) -> dict[str, Any]:
         lines = tuple(
-            (self.random_sku(chance), chance.randint(1, 6), self.maybe_place(chance))
+            (self.random_sku(chance), chance.randint(1, 7), self.maybe_place(chance))
             for _ in range(chance.randint(1, 4))
         )
         optimistic = chance.random() < 0.3
@@ -73,10 +79,14 @@ class RandomCalls:
         return Call("create_hold", {"hold": self.name("hold"), **self.random_demand(chance), **how})
 
     def random_hold_change(self, chance: Random) -> Call:
-        """Of one of the last, because most of the others have come to their end."""
-        hold = chance.choice([*self.names.holds][-6:] * 9 + ["none"])
+        """Mostly of one that has not come to its end."""
+        hold = "none" if chance.random() < 0.05 else chance.choice([*self.names.holds][-6:])
+        if chance.random() < 0.6:
+            hold = chance.choice(self.lasting() or [hold])
         expected = chance.choice([0, 0, 0, 0, 1, 2])
-        match chance.choice(["extend", "convert", "convert", "convert", "release", "sweep"]):
+        match chance.choice(
+            ["extend", "extend", "convert", "convert", "convert", "release", "sweep"]
+        ):
             case "extend":
                 days = chance.randint(1, 9)
                 return Call("extend_hold", {"hold": hold, "days": days, "expected": expected})
@@ -90,7 +100,9 @@ class RandomCalls:
         return Call("convert_hold", {"hold": hold, "order": self.name("order"), **how})
 
     def random_order_change(self, chance: Random) -> Call:
-        order = chance.choice([*self.names.orders] * 9 + ["none"])
+        # The first are there in every state from the beginning on.
+        pool = [*self.names.orders][: 4 if chance.random() < 0.4 else None]
+        order = "none" if chance.random() < 0.05 else chance.choice(pool)
         expected = chance.choice([0, 0, 0, 0, 1, 2])
         numbers = chance.sample([1, 2, 3], chance.randint(0, 2))
         lines = tuple((number, chance.randint(1, 4)) for number in numbers)
@@ -117,7 +129,7 @@ class RandomCalls:
         match chance.choice(["adjust", "adjust", "set_stock", "set_policy"]):
             case "adjust":
                 loss = chance.random() < 0.4
-                change = {"loss": loss, "delta": -1 - units if loss else chance.choice([-3, 1, 6])}
+                change = {"loss": loss, "delta": -1 - units if loss else chance.choice([-4, 1, 3])}
                 return Call("adjust", {**spot, **change, "expected": chance.choice([0, 0, 0, 3])})
             case "set_stock":
                 expected = chance.choice([None, None, 0, 15])
@@ -153,7 +165,7 @@ class RandomCalls:
         return self.sku(chance.choice(LETTERS * 4 + SPARE))
 
     def random_at(self, chance: Random) -> str:
-        return self.at(chance.choice(PLACES))
+        return self.at(chance.choice(PLACES * 5 + SPARE_PLACES))
 
     def maybe_place(self, chance: Random) -> str:
         return "" if chance.random() < 0.6 else self.random_at(chance)

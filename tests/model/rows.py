@@ -79,7 +79,7 @@ _HOLDS = """
 def expected_holds(model: Inventory) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: (
-            hold["status"], "ACTIVE" if hold in model.active() else _ended(hold), hold["version"],
+            hold["status"], model.status(hold), hold["version"],
             [tuple(line.values()) for line in hold["lines"]],
         )
         for name, hold in model.holds.items()
@@ -92,10 +92,6 @@ def expected_holds(model: Inventory) -> dict[str, Any]:
         for line in hold["lines"]
     )
     return {**found, "budget": budget}
-
-
-def _ended(hold: dict[str, Any]) -> str:
-    return "EXPIRED" if hold["status"] == "ACTIVE" else hold["status"]
 
 
 # -- the ledger ------------------------------------------------------------------------------------

@@ -31,7 +31,10 @@ class Inventory(Reach):
         return [self.run(*each) for each in calls]
 
     def arrive(self, calls: Sequence[Asked]) -> None:
-        """What is due wherever one of the calls looks goes back before the first of them."""
+        """What is due wherever one of the calls looks goes back before the first of them; but if
+        all of them were answered before, nobody looks."""
+        if all(request_id in self.answers for request_id, _, _ in calls):
+            return
         reached = (self.reach(name, arguments) for _, name, arguments in calls)
         self.expire(set().union(*reached))
 
@@ -50,8 +53,8 @@ class Inventory(Reach):
 
     def dry(self, call: Asked) -> Outcome:
         """What the call would answer, if it had never been made."""
-        self.arrive([call])
         _, name, arguments = call
+        self.arrive([("", name, arguments)])
         outcome = copy.deepcopy(self)._alone(name, arguments)
         if name == "convert_hold" and "reason" not in outcome:
             # The order that is not made has no id to be named by.

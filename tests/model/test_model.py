@@ -62,7 +62,7 @@ def audit_random_batches(database: Database, chosen: int, examples: int) -> Coun
 
 def test_the_write_path_agrees_with_the_model(database: Database) -> None:
     """The same batches every time."""
-    reasons = audit_random_batches(database, 20250301, 40)
+    reasons = audit_random_batches(database, 20250301, 60)
     assert set(reasons) == {
         "OK", "INSUFFICIENT_STOCK", "INVALID_TRANSITION", "QUANTITY_EXCEEDED", "VERSION_MISMATCH",
         "PRODUCT_NOT_FOUND", "LOCATION_NOT_FOUND", "ORDER_NOT_FOUND", "REQUEST_ID_REUSED",
