@@ -2,13 +2,10 @@
 
 # ruff: noqa: S608 - the statements are built from constants of this file
 
-import json
-import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.domain.reads import (
@@ -21,28 +18,18 @@ from inventory_grpc.domain.reads import (
 from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.queries import movements, orders, products, stock
+from tests.reads.plans import (
+    PAGE,
+    PAGES,
+    ROWS,
+    Run,
+    buffers,
+    explained,
+    id_at,
+    names,
+    python_id_at,
+)
 from tests.reads.shop import COMMIT, REQUEST, Shop
-
-PAGE = 50
-PAGES = 2_000
-ROWS = PAGE * (PAGES + 20)
-SECOND = 1_000
-FIRST_MS = 1_780_000_000_000
-
-Plan = dict[str, Any]
-Run = Callable[[Connection], object]
-
-
-def id_at(number: str, salt: int) -> str:
-    """SQL for the UUIDv7 of the ``number``-th second."""
-    milliseconds = f"lpad(to_hex({FIRST_MS} + ({number}) * {SECOND}), 12, '0')"
-    return f"({milliseconds} || '70008' || lpad(to_hex({salt}), 15, '0'))::uuid"
-
-
-def python_id_at(number: int, salt: int) -> str:
-    digits = f"{FIRST_MS + number * SECOND:012x}70008{salt:015x}"
-    groups = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-    return "-".join(groups)
 
 
 @pytest.fixture
@@ -81,49 +68,6 @@ def full(shop: Shop) -> Shop:
         f" '{COMMIT}' FROM {series}"
     )
     return shop
-
-
-def explained(reading: ReadDatabase, run: Run) -> Plan:
-    """The plan of the one statement that ``run`` sends, as it was executed."""
-    sent: list[str] = []
-
-    def note(
-        _conn: object, cursor: Any, statement: str, parameters: object, *_: object
-    ) -> tuple[str, object]:
-        sent.append(cursor.mogrify(statement, parameters).decode())
-        return statement, parameters
-
-    engine = reading._engine
-    event.listen(engine, "before_cursor_execute", note, retval=True)
-    try:
-        with reading.begin(None) as conn:
-            run(conn)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    (statement,) = sent
-    explain = r"\1EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-    with reading.begin(None) as conn:
-        cursor = conn.connection.cursor()
-        cursor.execute(re.sub(r"^((?:SET LOCAL [^;]+; )*)", explain, statement))
-        answer = cursor.fetchall()[0][0]
-    plans = json.loads(answer) if isinstance(answer, str) else answer
-    plan: Plan = plans[0]["Plan"]
-    return plan
-
-
-def nodes(plan: Plan) -> Iterator[Plan]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
-
-
-def buffers(plan: Plan) -> int:
-    hits: int = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return hits
-
-
-def names(plan: Plan) -> set[str]:
-    return {node["Node Type"] for node in nodes(plan)}
 
 
 def row_at(number: int) -> tuple[str, str, str]:

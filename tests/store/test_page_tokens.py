@@ -5,6 +5,7 @@ import pytest
 from inventory_grpc.domain.errors import PageTokenInvalid
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.domain.reads import (
+    HoldQuery,
     LocationQuery,
     MovementQuery,
     OrderEventQuery,
@@ -13,7 +14,7 @@ from inventory_grpc.domain.reads import (
     ProductQuery,
     StockLevelQuery,
 )
-from inventory_grpc.domain.status import OrderStatus
+from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.store.page_tokens import TOKEN_LENGTH_MAX, Query, seal, unseal
 
 KEY = bytes(range(32))
@@ -63,7 +64,13 @@ def test_a_token_of_another_question_is_refused() -> None:
         OrderQuery(statuses=(OrderStatus.PENDING, OrderStatus.SHIPPED)),
         OrderQuery(customer_reference="7"),
         OrderQuery(product=PRODUCT),
+        HoldQuery(),
+        HoldQuery(statuses=(HoldStatus.ACTIVE,)),
+        HoldQuery(owner_reference="7"),
+        HoldQuery(product=PRODUCT),
         MovementQuery(),
+        MovementQuery(hold_id=PRODUCT.product_id),
+        MovementQuery(order_id=PRODUCT.product_id),
         MovementQuery(product=PRODUCT),
         MovementQuery(location_id="default"),
         StockLevelQuery(),
