@@ -12,12 +12,13 @@ from sqlalchemy import text
 
 from inventory_grpc.domain.errors import DatabaseUnavailable, Overloaded
 from inventory_grpc.domain.model import ProductKey
-from inventory_grpc.domain.reads import OrderQuery, PageRequest
+from inventory_grpc.domain.reads import HoldQuery, OrderQuery, PageRequest
+from inventory_grpc.domain.status import HoldStatus
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.settings import Settings
 from inventory_grpc.store.engine import Pooler, ReadDatabase
 from tests.conftest import Database, Postgres
-from tests.reads.shop import Shop
+from tests.reads.shop import Held, Shop
 
 Opened = Callable[..., ReadDatabase]
 
@@ -125,6 +126,8 @@ def test_behind_a_pooler_nothing_stays_in_the_session(shop: Shop, opened: Opened
     reads.stock.get_level(key, "default", 5)
     reads.stock.availability([key], [], 5)
     reads.orders.page(OrderQuery(), PageRequest(5), 5)
+    reads.holds.get(shop.hold(Held(product_id)), 5)
+    reads.holds.page(HoldQuery((HoldStatus.EXPIRED,)), PageRequest(5), 5)
     with reads._database.begin(None) as conn:
         prepared = conn.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar()
         changed = conn.execute(
@@ -142,15 +145,20 @@ def test_behind_a_pooler_nothing_stays_in_the_session(shop: Shop, opened: Opened
 
 
 def test_a_hot_read_is_one_statement_and_planned_once(shop: Shop, opened: Opened) -> None:
-    ids = [shop.order(shop.product(f"MUG-{number}")) for number in range(5)]
+    mugs = [shop.product(f"MUG-{number}") for number in range(5)]
     reads = Reads(opened())
-    for order_id in ids:
-        reads.orders.get(order_id, 5)
+    for product_id in mugs:
+        shop.level(product_id, on_hand=5, held=5)
+        reads.orders.get(shop.order(product_id), 5)
+        reads.holds.get(shop.hold(Held(product_id)), 5)
+        reads.stock.get_level(ProductKey(product_id), "default", 5)
     with reads._database.begin(None) as conn:
         plans = conn.execute(
             text("SELECT name, generic_plans, custom_plans FROM pg_prepared_statements")
         ).all()
-    assert [tuple(plan) for plan in plans] == [("order_by_id", 5, 0)]
+    assert {tuple(plan) for plan in plans} == {
+        (name, 5, 0) for name in ("order_by_id", "hold_by_id", "level_by_id")
+    }
 
 
 def test_reads_start_while_the_database_is_away() -> None:
