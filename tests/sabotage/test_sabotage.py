@@ -72,6 +72,14 @@ SABOTAGES = (
         "    footprint.strengthen(RowLock.NO_KEY_UPDATE)",
         DELETED,
     ),
+    Sabotage(
+        "the locks without which a location may be found in use, but not be deleted",
+        "inventory_grpc/engine/attempt.py",
+        "if access is Access.UNLOCKED and books.versions_read:",
+        "if False:",
+        "tests/store/test_engine_apart.py"
+        "::test_a_location_that_somebody_holds_ends_in_lock_timeout",
+    ),
 )
 
 
