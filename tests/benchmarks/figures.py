@@ -59,6 +59,7 @@ def verdicts(samples: Samples) -> list[Verdict]:
         _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
         *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
         *(_of_holds(samples, hold, order) for hold, order in plan.HOLDS.items()),
+        *(_of_reads(samples, read) for read in plan.READS),
     ]
 
 
@@ -87,6 +88,12 @@ def _of_holds(samples: Samples, hold: Scenario, order: Scenario) -> Verdict:
     ratio = cost_ratio(samples, hold, order)
     wanted = f"{hold.name}, {hold.in_flight} in flight: server + PostgreSQL CPU / {order.name}'s"
     return Verdict(wanted, 1.3, ratio, at_least=False)
+
+
+def _of_reads(samples: Samples, read: Scenario) -> Verdict:
+    ratio = cost_ratio(samples, read, plan.EMPTY_64)
+    wanted = f"{read.name}, {read.in_flight} in flight: server + PostgreSQL CPU / empty RPC's"
+    return Verdict(wanted, 1.5, ratio, at_least=False)
 
 
 def cost_ratio(samples: Samples, one: Scenario, other: Scenario) -> float:

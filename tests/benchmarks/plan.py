@@ -9,6 +9,7 @@ PRODUCTS: Final = 10_000
 ORDERS_SEEDED: Final = 1_000
 ROWS_PER_BATCH: Final = 256
 PRODUCTS_PER_LOOKUP: Final = 100
+PRODUCTS_PER_CART: Final = 5
 HOLD_HOURS: Final = 24
 """No hold ends by itself while it is measured."""
 
@@ -37,6 +38,9 @@ class Workload(StrEnum):
     BATCH_HOT = "BatchCreateOrders of 256 hot"
     BATCH_UNIFORM = "BatchCreateOrders of 256 uniform"
     ORDER_READ = "GetOrder"
+    PRODUCT_READ = "GetProduct"
+    LEVEL_READ = "GetStockLevel"
+    CART_AVAILABILITY = "BatchGetAvailability of 5"
     AVAILABILITY = "BatchGetAvailability of 100"
 
 
@@ -99,6 +103,19 @@ BATCH_UNIFORM: Final = Scenario(Workload.BATCH_UNIFORM, 4, orders_per_call=ROWS_
 TEXTBOOK_HOT: Final = Scenario(Workload.ORDER_HOT, 256, Target.TEXTBOOK)
 TEXTBOOK_UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256, Target.TEXTBOOK)
 
+EMPTY_64: Final = Scenario(Workload.EMPTY, 64)
+READS: Final = tuple(
+    Scenario(workload, 64)
+    for workload in (
+        Workload.ORDER_READ,
+        Workload.PRODUCT_READ,
+        Workload.LEVEL_READ,
+        Workload.CART_AVAILABILITY,
+        Workload.AVAILABILITY,
+    )
+)
+"""Each is compared with the empty RPC."""
+
 HOLDS: Final[Mapping[Scenario, Scenario]] = {
     Scenario(workload, order.in_flight): order
     for order, workloads in (
@@ -126,7 +143,7 @@ SCENARIOS: Final = tuple(
             Scenario(Workload.EMPTY, 1),
             Scenario(Workload.ORDER_HOT, 1),
             Scenario(Workload.ORDER_UNIFORM, 1),
-            Scenario(Workload.EMPTY, 64),
+            EMPTY_64,
             HOT_64,
             UNIFORM_64,
             EMPTY,
@@ -135,8 +152,7 @@ SCENARIOS: Final = tuple(
             *HOLDS,
             BATCH_HOT,
             BATCH_UNIFORM,
-            Scenario(Workload.ORDER_READ, 64),
-            Scenario(Workload.AVAILABILITY, 64),
+            *READS,
             *(each for pair in STRATEGIES.items() for each in pair),
             TEXTBOOK_HOT,
             TEXTBOOK_UNIFORM,

@@ -14,10 +14,11 @@ from typing import Final
 
 import uuid_utils
 
-from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, stock_pb2
+from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, products_pb2, stock_pb2
 from tests.benchmarks.plan import (
     HOLD_HOURS,
     PREPARED_BY,
+    PRODUCTS_PER_CART,
     PRODUCTS_PER_LOOKUP,
     ROWS_PER_BATCH,
     Workload,
@@ -26,6 +27,7 @@ from tests.benchmarks.plan import (
 _SEED: Final = 20_240_229
 _ORDERS: Final = "/inventory.v1.OrderService"
 _HOLDS: Final = "/inventory.v1.HoldService"
+_STOCK: Final = "/inventory.v1.StockService"
 
 METHODS: Final[Mapping[Workload, str]] = {
     Workload.EMPTY: "/grpc.health.v1.Health/Check",
@@ -40,7 +42,10 @@ METHODS: Final[Mapping[Workload, str]] = {
     Workload.BATCH_HOT: f"{_ORDERS}/BatchCreateOrders",
     Workload.BATCH_UNIFORM: f"{_ORDERS}/BatchCreateOrders",
     Workload.ORDER_READ: f"{_ORDERS}/GetOrder",
-    Workload.AVAILABILITY: "/inventory.v1.StockService/BatchGetAvailability",
+    Workload.PRODUCT_READ: "/inventory.v1.ProductService/GetProduct",
+    Workload.LEVEL_READ: f"{_STOCK}/GetStockLevel",
+    Workload.CART_AVAILABILITY: f"{_STOCK}/BatchGetAvailability",
+    Workload.AVAILABILITY: f"{_STOCK}/BatchGetAvailability",
 }
 
 
@@ -132,12 +137,23 @@ def _order_reads(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]
         yield orders_pb2.GetOrderRequest(order_id=order_id).SerializeToString()
 
 
-def _availabilities(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+def _product_reads(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
     while True:
-        keys = [
-            common_pb2.ProductKey(product_id=product_id)
-            for product_id in chance.sample(catalogue.product_ids, PRODUCTS_PER_LOOKUP)
-        ]
+        key = _key(chance.choice(catalogue.product_ids))
+        yield products_pb2.GetProductRequest(product=key).SerializeToString()
+
+
+def _level_reads(catalogue: Catalogue, chance: random.Random) -> Iterator[bytes]:
+    while True:
+        key = _key(chance.choice(catalogue.product_ids))
+        yield stock_pb2.GetStockLevelRequest(product=key).SerializeToString()
+
+
+def _availabilities(
+    catalogue: Catalogue, chance: random.Random, products: int = PRODUCTS_PER_LOOKUP
+) -> Iterator[bytes]:
+    while True:
+        keys = [_key(product_id) for product_id in chance.sample(catalogue.product_ids, products)]
         yield stock_pb2.BatchGetAvailabilityRequest(products=keys).SerializeToString()
 
 
@@ -158,14 +174,14 @@ def _lines(catalogue: Catalogue) -> list[bytes]:
     """One unit of each product, as a request with nothing else in it, for an order or a hold."""
     return [
         orders_pb2.CreateOrderRequest(
-            lines=[
-                common_pb2.DemandLine(
-                    product=common_pb2.ProductKey(product_id=product_id), quantity=1
-                )
-            ]
+            lines=[common_pb2.DemandLine(product=_key(product_id), quantity=1)]
         ).SerializeToString()
         for product_id in catalogue.product_ids
     ]
+
+
+def _key(product_id: str) -> common_pb2.ProductKey:
+    return common_pb2.ProductKey(product_id=product_id)
 
 
 def _request_id() -> str:
@@ -189,5 +205,8 @@ _REQUESTS: Final[Mapping[Workload, Callable[[Catalogue, random.Random], Iterator
     Workload.BATCH_HOT: _hot_batches,
     Workload.BATCH_UNIFORM: _uniform_batches,
     Workload.ORDER_READ: _order_reads,
+    Workload.PRODUCT_READ: _product_reads,
+    Workload.LEVEL_READ: _level_reads,
+    Workload.CART_AVAILABILITY: partial(_availabilities, products=PRODUCTS_PER_CART),
     Workload.AVAILABILITY: _availabilities,
 }
