@@ -10,6 +10,9 @@ _ANSWER_TYPES: Final = {"locations": "text[]", "callers": "text[]", "request_ids
 DUE_LINES_MAX: Final = 2_000
 """Of one stock level in one transaction: some tenths of a second to write."""
 
+DUE_LINES_ENOUGH: Final = 10_000
+"""Of all levels together: from so many on, what is due at further ones is left for the next."""
+
 # Looked for only where something is held, so that other levels do not pay for it.
 _OPEN_LINES: Final = """FROM hold_lines h
                   WHERE h.product_id = s.product_id AND h.location_id = s.location_id

@@ -34,6 +34,7 @@ from inventory_grpc.domain.model import (
 from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.store import locks
 from inventory_grpc.store.book_reads import (
+    DUE_LINES_ENOUGH,
     DUE_LINES_MAX,
     READ,
     READ_BUDGETS,
@@ -146,9 +147,11 @@ def _enter(books: Books, rows: Sequence[Row]) -> _Seen:
         tag = row[0]
         if tag == 1:
             levels += _enter_level(books, row)
-            if row[19]:
+            if row[19] and len(due) < DUE_LINES_ENOUGH:
                 due.update(_due_lines(row))
                 books.more_due |= len(row[19]) == DUE_LINES_MAX
+            elif row[19]:
+                books.more_due = True
         elif tag == 2:
             books.sites[row[1]] = Site(row[7], row[1], row[8])
         elif tag == 3:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from inventory_grpc.domain.model import MovementKind
-from inventory_grpc.store.book_reads import DUE_LINES_MAX
+from inventory_grpc.store.book_reads import DUE_LINES_ENOUGH, DUE_LINES_MAX
 from tests.concurrency.harness import (
     adjust,
     audit,
@@ -87,6 +87,23 @@ async def test_what_is_too_much_for_one_transaction_is_given_back_in_steps(
         assert server.counters.reruns == 0
     steps = "SELECT count(*) FROM stock_movements WHERE kind = 7 GROUP BY commit_id ORDER BY 1"
     assert query(database, steps) == [(100,), (DUE_LINES_MAX,)]
+    audit(database)
+
+
+async def test_what_is_due_at_many_levels_is_given_back_in_steps_too(database: Database) -> None:
+    """A few at each are too much for one transaction as well, once a command needs them all."""
+    skus, holds = "ABCDEFG", DUE_LINES_ENOUGH // 600 + 1
+    lines = 100 * holds
+    async with mutations(database) as server:
+        await stocked(server, **dict.fromkeys(skus, lines))
+        made = [request(hold(*[(sku, 1)] * 100)) for sku in skus for _ in range(holds)]
+        await asyncio.gather(*(server.execute(each, None) for each in made))
+        run(database, ALL_DUE)
+        order = request(place(*((sku, lines) for sku in skus)))
+        assert reason_of(await server.execute(order, None)) == "OK"
+        assert server.counters.reruns == 0
+    steps = "SELECT count(*) FROM stock_movements WHERE kind = 7 GROUP BY commit_id ORDER BY 1"
+    assert query(database, steps) == [(lines,), (6 * lines,)]
     audit(database)
 
 
