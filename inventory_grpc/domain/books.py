@@ -57,11 +57,13 @@ class Books:
         self.due: list[DueLine] = []
         """Of all levels read; their expiry is posted before anything is decided."""
         self.more_due = False
-        """There may be more: too many at a level to end in one transaction."""
+        """There may be more: too many to end in one transaction."""
         self.next_expiries: dict[LevelKey, datetime] = {}
         """When the next line ends of those holds that are not in the books."""
         self.held_by_caller: dict[str, int] = {}
         """Units in active holds, of callers who ask for more."""
+        self.caller_limits: dict[str, int] = {}
+        """Up to what, of callers who got more: others may have given them some meanwhile."""
         self.ledger_facts: dict[LevelKey, LedgerFacts] = {}
         """Of levels to repair."""
         self.answers: dict[AnswerKey, StoredAnswer] = {}
@@ -171,6 +173,10 @@ class Books:
         if before is not None:
             for line in hold.lines:
                 self._change_line(hold, line)
+
+    def limit_caller(self, caller: str, units: int) -> None:
+        """``caller`` gets more, which others must not have made too much when it is written."""
+        self._set(self.caller_limits, caller, units)
 
     def expire_line(self, due: DueLine) -> None:
         """A line's time is over; its hold, which may be anybody's, is changed by the sweeper."""

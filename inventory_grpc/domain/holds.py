@@ -113,7 +113,9 @@ def _check_lifetime(context: Context, lifetime: timedelta) -> None:
 
 def _check_caller(books: Books, context: Context, units: int) -> None:
     in_use = books.held_by_caller.get(context.caller, 0)
-    _check_budget(context, "caller_units", units, context.budget.caller_units_max, in_use)
+    most = context.budget.caller_units_max
+    _check_budget(context, "caller_units", units, most, in_use)
+    books.limit_caller(context.caller, most)
 
 
 def _check_budget(

@@ -70,6 +70,19 @@ UPSERT_BUDGETS: Final = Statement(
     {"callers": "text[]", "units": "bigint[]"},
 )
 
+VERIFY_BUDGETS: Final = Statement(
+    "verify_budgets",
+    # Decided on what was read without a lock. Now the row is locked, and this statement's snapshot
+    # is newer: it sees what all those have added who had it before.
+    """SELECT 1 / (count(*) = 0)::int
+      FROM unnest(:callers, :limits) AS v (caller, units)
+      JOIN hold_budgets b ON b.caller = v.caller AND b.units > v.units
+     WHERE b.units - v.units > (
+        SELECT coalesce(sum(h.counted_units), 0) FROM holds h
+         WHERE h.status = 1 AND h.expire_time <= :now AND h.caller = v.caller)""",
+    {"callers": "text[]", "limits": "bigint[]", "now": "timestamptz"},
+)
+
 ALL: Final = (
     INSERT_HOLDS,
     UPDATE_HOLDS,
@@ -77,6 +90,7 @@ ALL: Final = (
     UPDATE_HOLD_LINES,
     INSERT_HOLD_EVENTS,
     UPSERT_BUDGETS,
+    VERIFY_BUDGETS,
 )
 
 
@@ -100,9 +114,10 @@ def hold_calls(books: Books, stamp: Stamp) -> list[Call]:
     return calls
 
 
-def budget_calls(books: Books) -> list[Call]:
-    """What callers hold more or less than before. The row is hot and locked here, so this comes
-    last; and as everybody has stored his answers by then, nobody waits in a circle."""
+def budget_calls(books: Books, stamp: Stamp) -> list[Call]:
+    """What callers hold more or less than before, and that it is not too much. The row is hot and
+    locked here, so this comes last; and as everybody has stored his answers by then, nobody waits
+    in a circle."""
     changes = sorted((caller, units) for caller, units in books.budget_changes.items() if units)
     if not changes:
         return []
@@ -110,7 +125,13 @@ def budget_calls(books: Books) -> list[Call]:
         text_array(caller for caller, _ in changes),
         array(units for _, units in changes),
     )
-    return [Call(UPSERT_BUDGETS, arguments)]
+    calls = [Call(UPSERT_BUDGETS, arguments)]
+    limits = books.caller_limits
+    more = [(caller, limits[caller]) for caller, units in changes if units > 0 and caller in limits]
+    if more:
+        callers, most = text_array(caller for caller, _ in more), array(units for _, units in more)
+        calls.append(Call(VERIFY_BUDGETS, (callers, most, stamp.now)))
+    return calls
 
 
 def _new_hold_arguments(holds: Sequence[Hold], stamp: Stamp) -> tuple[Value, ...]:

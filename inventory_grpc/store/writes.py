@@ -72,7 +72,7 @@ def write_calls(
         calls.append(Call(INSERT_COMMIT, (commit_id,)))
     if books.new_answers:
         calls.append(_answer_call(books, stamp))
-    return [*calls, *write_holds.budget_calls(books)]
+    return [*calls, *write_holds.budget_calls(books, stamp)]
 
 
 def _answer_call(books: Books, stamp: Stamp) -> Call:

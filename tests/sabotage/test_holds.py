@@ -71,6 +71,14 @@ SABOTAGES: Final = (
         "tests/store/test_optimistic_writes.py::test_a_locked_level_stops_the_write_without_a_wait",
     ),
     Sabotage(
+        "looking again at what a caller holds",
+        "inventory_grpc/store/write_holds.py",
+        "calls.append(Call(VERIFY_BUDGETS, (callers, most, stamp.now)))",
+        "pass",
+        "tests/store/test_engine_holds.py"
+        "::test_holds_made_on_two_servers_at_once_share_the_budget_of_their_caller[False]",
+    ),
+    Sabotage(
         "the time of a line that was due when it was read without locks",
         "inventory_grpc/store/write_holds.py",
         'also="(v.expired = t.expired OR v.expire_time = t.expire_time)",',

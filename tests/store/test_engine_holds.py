@@ -15,6 +15,7 @@ from tests.concurrency.harness import (
     audit,
     done,
     error_info,
+    held,
     levels,
     mutations,
     place,
@@ -26,6 +27,8 @@ from tests.concurrency.harness import (
     value,
 )
 from tests.conftest import Database
+from tests.server.harness import blocked_statements
+from tests.store.holding import release
 from tests.store.test_batches import ALL_DUE, HOUR, hold
 
 LEDGER = "SELECT kind, held_delta, actor FROM stock_movements ORDER BY stock_version"
@@ -140,6 +143,41 @@ async def test_the_settings_bound_holds(
         )  # fmt: skip
         smaller = replace(hold(("A", 3)), ttl=HOUR - timedelta(seconds=1))
         assert reason_of(await server.execute(request(smaller), None)) == "OK"
+
+
+@pytest.mark.parametrize("optimistic", [False, True])
+async def test_holds_made_on_two_servers_at_once_share_the_budget_of_their_caller(
+    database: Database, optimistic: bool
+) -> None:
+    """Of different products, so that nothing else keeps them apart."""
+    settings = {"hold_units_per_caller_max": 5, "lock_timeout_ms": 30_000}
+    async with mutations(database, **settings) as here, mutations(database, **settings) as there:
+        await stocked(here, A=10, B=10)
+        await done(here, hold(("A", 1)))
+        sent = [replace(hold((sku, 4)), optimistic=optimistic) for sku in "AB"]
+        with held(database, "SELECT FROM hold_budgets FOR UPDATE") as holder:
+            both = zip((here, there), sent, strict=True)
+            calls = [asyncio.create_task(each.execute(request(one), None)) for each, one in both]
+            await asyncio.to_thread(blocked_statements, database, 2)
+            holder.rollback()
+            answers = await asyncio.gather(*calls)
+    assert sorted(map(reason_of, answers)) == ["HOLD_BUDGET_EXCEEDED", "OK"]
+    assert value(database, "SELECT units FROM hold_budgets") == 5
+    audit(database)
+
+
+async def test_a_budget_that_was_lowered_keeps_nobody_from_giving_back(database: Database) -> None:
+    async with mutations(database, hold_units_per_caller_max=9) as server:
+        await stocked(server, A=10)
+        made = [(await done(server, hold(("A", units)))).hold for units in (4, 5)]
+    async with mutations(database, hold_units_per_caller_max=3) as server:
+        await done(server, release(made[0]))
+        assert reason_of(await server.execute(request(hold(("A", 1))), None)) != "OK"
+        sent = (release(made[1]), hold(("A", 3)))
+        answers = await asyncio.gather(*(server.execute(request(each), None) for each in sent))
+    assert [reason_of(each) for each in answers] == ["OK", "OK"]
+    assert value(database, "SELECT units FROM hold_budgets") == 3
+    audit(database)
 
 
 async def test_holds_of_one_batch_share_the_budget_of_their_caller(database: Database) -> None:
