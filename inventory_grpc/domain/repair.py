@@ -35,6 +35,9 @@ from inventory_grpc.domain.results import LevelRepair
 FOUND_MAX: Final = 100
 """Violations written down with a repair."""
 
+_DELTA_MAX: Final = 2**62
+"""Of one movement: well within what its column holds."""
+
 
 class _Posting(NamedTuple):
     deltas: Counters
@@ -127,13 +130,24 @@ def _postings(facts: LedgerFacts, target: Counters) -> Iterator[_Posting]:
     for order_id, units in _lacking(facts.orders):
         rest = rest._replace(allocated=rest.allocated - units)
         nothing = False
-        yield _Posting(Counters(allocated=units), order_id=order_id)
+        for part in _in_parts(Counters(allocated=units)):
+            yield _Posting(part, order_id=order_id)
     for hold_id, units in _lacking(facts.holds):
         rest = rest._replace(held=rest.held - units)
         nothing = False
-        yield _Posting(Counters(held=units), hold_id=hold_id)
+        for part in _in_parts(Counters(held=units)):
+            yield _Posting(part, hold_id=hold_id)
     if nothing or any(rest):
-        yield _Posting(rest)
+        yield from map(_Posting, _in_parts(rest))
+
+
+def _in_parts(deltas: Counters) -> Iterator[Counters]:
+    """What damage has put into a sum of rows may be more than one row can take out again."""
+    part = Counters(*(max(-_DELTA_MAX, min(units, _DELTA_MAX)) for units in deltas))
+    yield part
+    rest = Counters(*(units - done for units, done in zip(deltas, part, strict=True)))
+    if any(rest):
+        yield from _in_parts(rest)
 
 
 def _lacking(side: Side) -> Iterator[tuple[str, int]]:

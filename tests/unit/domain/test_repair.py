@@ -114,6 +114,14 @@ def test_a_wrong_row_with_nothing_to_compensate_is_a_movement_of_zero() -> None:
     assert movement.note == "repair: AFTER_VALUES"
 
 
+def test_what_does_not_fit_into_one_movement_is_compensated_by_several() -> None:
+    _, result = _repair(_level(7), _facts(2**63 + 100, 7))
+    deltas = [move.on_hand_delta for move in result.movements]
+    assert 2**63 + 100 + sum(deltas) == 7
+    assert all(-(2**63) <= delta < 2**63 for delta in deltas)
+    assert [move.on_hand_after for move in result.movements] == [7] * len(deltas)
+
+
 def test_a_level_without_a_violation_is_not_touched() -> None:
     books, repair = _repair(_level(10), _facts(10, 10))
     assert (repair.found, repair.movements, books.movements, books.repairs) == ((), (), [], [])
