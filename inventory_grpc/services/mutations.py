@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain
 from typing import Final
 
 from inventory_grpc.domain.budget import HoldBudget
@@ -20,9 +19,10 @@ from inventory_grpc.engine.request import (
 )
 from inventory_grpc.settings import Settings
 from inventory_grpc.store import book_reads, locks, writes
+from inventory_grpc.store.identity import READ_IDENTITY
 from inventory_grpc.store.link import Link, LinkSettings
 
-STATEMENTS: Final = tuple(chain(locks.ALL, book_reads.ALL, writes.ALL))
+STATEMENTS: Final = (*locks.ALL, *book_reads.ALL, *writes.ALL, READ_IDENTITY)
 """Everything the write path ever sends."""
 
 

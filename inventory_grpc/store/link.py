@@ -74,6 +74,8 @@ class Link:
         self._cursor: cursor | None = None
         self.lock_timeout_ms = settings.lock_timeout_ms
         """Of the transactions to come; may be changed between two."""
+        self.connections = 0
+        """How many it has made so far."""
 
     def begin(self, calls: Sequence[Call]) -> list[Row]:
         """Open a transaction and run ``calls`` in one round trip; the last one's rows."""
@@ -145,6 +147,7 @@ class Link:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._settings, self._statements)
             self._cursor = self._connection.cursor()
+            self.connections += 1
 
     def _in_transaction(self) -> tuple[connection, cursor]:
         """Never a new connection: in the middle of a transaction that would write without it."""

@@ -30,7 +30,8 @@ class Statement:
         """PREPARE, for a connection that is ours alone."""
         number = {name: f"${index}" for index, name in enumerate(self.types, start=1)}
         sql = _PARAMETER.sub(lambda match: number[match[1]], self.sql)
-        return f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {sql}"
+        types = f" ({', '.join(self.types.values())})" if self.types else ""
+        return f"PREPARE {self.name}{types} AS {sql}"
 
     @property
     def execute(self) -> str:
