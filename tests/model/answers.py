@@ -40,13 +40,13 @@ def _said(call: Call, message: Any, names: Names) -> Outcome:
     if hasattr(message, "hold"):
         return _held_said(call, message, names)
     if hasattr(message, "order"):
-        if call.name == "place" and message.order.order_id:
-            names.orders[call.arguments["order"]] = message.order.order_id
+        if call.name == "place":
+            names.learn(names.orders, call.arguments["order"], message.order.order_id)
         return _order_said(message.order, names)
     if hasattr(message, "product"):
         product = message.product
-        if call.name == "create_product" and product.product_id:
-            names.products[call.arguments["key"]] = product.product_id
+        if call.name == "create_product":
+            names.learn(names.products, call.arguments["key"], product.product_id)
         deleted = product.HasField("delete_time")
         return {"sku": product.sku, "deleted": deleted, "version": product.version}
     if hasattr(message, "location"):
@@ -59,12 +59,11 @@ def _said(call: Call, message: Any, names: Names) -> Outcome:
 
 
 def _held_said(call: Call, message: Any, names: Names) -> Outcome:
-    if call.name == "create_hold" and message.hold.hold_id:
-        names.holds[call.arguments["hold"]] = message.hold.hold_id
+    if call.name == "create_hold":
+        names.learn(names.holds, call.arguments["hold"], message.hold.hold_id)
     if call.name != "convert_hold":
         return _hold_said(message.hold, names)
-    if message.order.order_id:
-        names.orders[call.arguments["order"]] = message.order.order_id
+    names.learn(names.orders, call.arguments["order"], message.order.order_id)
     return {"hold": _hold_said(message.hold, names), "order": _order_said(message.order, names)}
 
 

@@ -47,6 +47,12 @@ class Names:
     def hold(self, hold_id: str) -> str:
         return _name(self.holds, hold_id)
 
+    @staticmethod
+    def learn(ids: dict[str, str], name: str, known: str) -> None:
+        """What was made is named once, and not at all if it was only tried."""
+        if known and known not in ids.values():
+            ids[name] = known
+
 
 def _name(ids: Mapping[str, str], known: str) -> str:
     """Empty if there is none."""

@@ -8,9 +8,9 @@ from tests.model.holdings import held
 from tests.model.orders import Orders, order_line
 from tests.model.warehouse import End, Line, Outcome, Refused
 
-HOLD_UNITS_MAX = 15
+HOLD_UNITS_MAX = 12
 """Units that one hold may ask for."""
-CALLER_UNITS_MAX = 30
+CALLER_UNITS_MAX = 16
 """Units that all active holds together may have."""
 
 

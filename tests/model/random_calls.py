@@ -55,7 +55,7 @@ class RandomCalls:
         makers = {
             self.random_place: 4,
             self.random_order_change: 6,
-            self.random_create_hold: 3,
+            self.random_create_hold: 5,
             self.random_hold_change: 5,
             self.random_stock: 4,
             self.random_transfer: 2,
@@ -63,20 +63,23 @@ class RandomCalls:
         }
         return chance.choices(list(makers), list(makers.values()))[0](chance)
 
-    def random_demand(self, chance: Random) -> dict[str, Any]:
+    def random_demand(self, chance: Random, most: int) -> dict[str, Any]:
+        """Of up to so many lines."""
         lines = tuple(
             (self.random_sku(chance), chance.randint(1, 7), self.maybe_place(chance))
-            for _ in range(chance.randint(1, 4))
+            for _ in range(chance.randint(1, most))
         )
         optimistic = chance.random() < 0.3
         return {"lines": lines, "strategy": chance.choice(STRATEGIES), "optimistic": optimistic}
 
     def random_place(self, chance: Random) -> Call:
-        return Call("place", {"order": self.name("order"), **self.random_demand(chance)})
+        return Call("place", {"order": self.name("order"), **self.random_demand(chance, 4)})
 
     def random_create_hold(self, chance: Random) -> Call:
         how = {"partial": chance.random() < 0.4, "days": chance.randint(1, 9)}
-        return Call("create_hold", {"hold": self.name("hold"), **self.random_demand(chance), **how})
+        return Call(
+            "create_hold", {"hold": self.name("hold"), **self.random_demand(chance, 3), **how}
+        )
 
     def random_hold_change(self, chance: Random) -> Call:
         """Mostly of one that has not come to its end."""
@@ -94,8 +97,8 @@ class RandomCalls:
                 return Call("release_hold", {"hold": hold, "expected": expected})
             case "sweep":
                 return Call("sweep", {"holds": (hold, *self.names.holds)[: chance.randint(1, 3)]})
-        numbers = chance.sample([1, 2, 3], chance.randint(0, 2))
-        lines = tuple((number, chance.randint(1, 4)) for number in numbers)
+        numbers = chance.sample([1, 2, 3], chance.choice([0, 1, 1, 2]))
+        lines = tuple((number, chance.randint(1, 3)) for number in numbers)
         how = {"lines": lines, "release": chance.random() < 0.3, "expected": expected}
         return Call("convert_hold", {"hold": hold, "order": self.name("order"), **how})
 

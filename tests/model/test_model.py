@@ -62,7 +62,7 @@ def audit_random_batches(database: Database, chosen: int, examples: int) -> Coun
 
 def test_the_write_path_agrees_with_the_model(database: Database) -> None:
     """The same batches every time."""
-    reasons = audit_random_batches(database, 20250301, 60)
+    reasons = audit_random_batches(database, 20250301, 80)
     assert set(reasons) == {
         "OK", "INSUFFICIENT_STOCK", "INVALID_TRANSITION", "QUANTITY_EXCEEDED", "VERSION_MISMATCH",
         "PRODUCT_NOT_FOUND", "LOCATION_NOT_FOUND", "ORDER_NOT_FOUND", "REQUEST_ID_REUSED",
@@ -74,4 +74,4 @@ def test_the_write_path_agrees_with_the_model(database: Database) -> None:
 
 def test_the_write_path_agrees_with_the_model_on_new_batches(database: Database) -> None:
     chosen = int(os.environ.get("INVENTORY_MODEL_SEED") or SystemRandom().randrange(2**32))
-    audit_random_batches(database, chosen, int(os.environ.get("INVENTORY_MODEL_EXAMPLES") or 15))
+    audit_random_batches(database, chosen, int(os.environ.get("INVENTORY_MODEL_EXAMPLES") or 30))
