@@ -24,13 +24,13 @@ def test_every_folder_of_the_map_is_there() -> None:
     assert layers <= set(folders)
 
 
-_OF_REPAIR: Final = {"apply"}
+_NO_SETTINGS: Final = {"help", "apply"}
 
 
 def test_every_flag_is_a_setting() -> None:
     run = _TEXT[_TEXT.index("## Run") : _TEXT.index("## Not there yet")]
     flags = {flag.removeprefix("no-") for flag in re.findall(r"`?--([a-z][a-z-]+)", run)}
-    assert flags <= {name.replace("_", "-") for name in Settings.model_fields} | _OF_REPAIR | {"help"}
+    assert flags <= {name.replace("_", "-") for name in Settings.model_fields} | _NO_SETTINGS
 
 
 def test_every_unavailable_reason_says_what_to_do() -> None:
