@@ -30,6 +30,7 @@ from inventory_grpc.domain.model import (
     Order,
     OrderEvent,
     Product,
+    ProductEvent,
     ProductKey,
     StockLevel,
     StockMovement,
@@ -68,6 +69,7 @@ class Books:
         """Of levels to repair."""
         self.answers: dict[AnswerKey, StoredAnswer] = {}
         self.movements: list[StockMovement] = []
+        self.product_events: list[ProductEvent] = []
         self.events: list[OrderEvent] = []
         self.hold_events: list[HoldEvent] = []
         self.line_changes: dict[tuple[str, int], LineChange] = {}
@@ -196,8 +198,9 @@ class Books:
         change = LineChange(line.converted, line.released, line.expired, hold.expire_time)
         self._set(self.line_changes, (hold.hold_id, line.line_number), change)
 
-    def put_product(self, product: Product) -> None:
-        """A new or changed product; what orders know of it changes along."""
+    def put_product(self, product: Product, event: ProductEvent) -> None:
+        """A new or changed product, with the event that made this version; what orders know of it
+        changes along."""
         self._changed(product.product_id, product.version - 1)
         if product.version == 1:
             self.unsettled.add(product.product_id)
@@ -214,6 +217,7 @@ class Books:
         item = Item(product.product_id, product.sku, product.price, deleted)
         self._set(self.items, product.product_id, item)
         self._set(self.products, product.product_id, product)
+        self._append(self.product_events, event)
 
     def _rename(self, product_id: str, sku: str) -> None:
         """Levels and orders show the SKU of now, also to what is decided next; no row changes."""

@@ -30,6 +30,8 @@ from inventory_grpc.domain.model import (
     Location,
     MovementKind,
     Product,
+    ProductEvent,
+    ProductEventKind,
     ProductKey,
     ProductStock,
     StockLevel,
@@ -44,7 +46,7 @@ def create_product(books: Books, command: CreateProduct, context: Context) -> Pr
         context.ids.next(), command.sku, command.name, command.description, command.price,
         command.labels, 1, context.now, context.now, None, ProductStock(),
     )  # fmt: skip
-    books.put_product(product)
+    books.put_product(product, _event(context, ProductEventKind.CREATED, product))
     item = books.items[product.product_id]
     for location_id, units in command.initial_stock:
         level = books.level(item, location_id)
@@ -62,7 +64,8 @@ def update_product(books: Books, command: UpdateProduct, context: Context) -> Pr
     if "sku" in command.fields and command.sku != product.sku:
         _check_sku_free(books, command.sku)
     values = {name: getattr(command, name) for name in command.fields}
-    return _put_product(books, context, replace(product, **values))
+    after = replace(product, **values)
+    return _put_product(books, context, ProductEventKind.UPDATED, after)
 
 
 def delete_product(books: Books, command: DeleteProduct, context: Context) -> Product:
@@ -72,7 +75,8 @@ def delete_product(books: Books, command: DeleteProduct, context: Context) -> Pr
     stock = _stock(books, product.product_id)
     if stock.on_hand or stock.allocated or stock.held:
         raise ProductInUse(product.product_id, stock.on_hand, stock.allocated, stock.held)
-    return _put_product(books, context, replace(product, delete_time=context.now))
+    after = replace(product, delete_time=context.now)
+    return _put_product(books, context, ProductEventKind.DELETED, after)
 
 
 def undelete_product(books: Books, command: UndeleteProduct, context: Context) -> Product:
@@ -84,7 +88,8 @@ def undelete_product(books: Books, command: UndeleteProduct, context: Context) -
     if product.delete_time is None:
         raise ProductNotDeleted(product.product_id)
     _check_sku_free(books, product.sku)
-    return _put_product(books, context, replace(product, delete_time=None))
+    after = replace(product, delete_time=None)
+    return _put_product(books, context, ProductEventKind.UNDELETED, after)
 
 
 def create_location(books: Books, command: CreateLocation, context: Context) -> Location:
@@ -149,10 +154,16 @@ def _check_sku_free(books: Books, sku: str) -> None:
         raise SkuTaken(sku, "" if owner in books.unsettled else owner)
 
 
-def _put_product(books: Books, context: Context, product: Product) -> Product:
+def _put_product(
+    books: Books, context: Context, kind: ProductEventKind, product: Product
+) -> Product:
     after = replace(product, version=product.version + 1, update_time=context.now)
-    books.put_product(after)
+    books.put_product(after, _event(context, kind, after))
     return _shown(books, after)
+
+
+def _event(context: Context, kind: ProductEventKind, product: Product) -> ProductEvent:
+    return ProductEvent(context.ids.next(), kind, product, context.caller, context.request_id)
 
 
 def _put_location(books: Books, context: Context, location: Location) -> Location:

@@ -58,6 +58,7 @@ def post(  # noqa: PLR0913 - a ledger row has that many columns
         on_hand_after, allocated_after, held_after, shortfall, version,
         line_number, order_id, hold_id, transfer_id, context.request_id, context.caller,
         reason, note, context.now,
+        rules.safety_stock, rules.backorder_limit, rules.low_stock_threshold,
     )  # fmt: skip
     books.put_level(level, after, movement)
     return movement

@@ -97,14 +97,17 @@ def attempt(
             link, footprint, keys, hold_callers=holders, locking=access is Access.LOCKED
         )
         ids = Ids(now, secrets.randbits(40))
+        # The first of all: so it is known to every answer, and what the transaction writes is found
+        # right behind it.
+        commit_id = ids.next()
         answered = [_is_answered(books, group) for group in groups]
         if not all(answered):
-            _expire_due(link, books, now, ids, access)
+            _expire_due(link, books, now, ids, commit_id, access)
         decision = _Decision(books, now, ids, encode_refusal, budget)
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
         verify = access is Access.VERIFIED
-        calls = write_calls(books, now, ids.next(), always=must_commit, verify=verify)
+        calls = write_calls(books, now, commit_id, always=must_commit, verify=verify)
         if calls:
             link.commit(calls)
         else:
@@ -117,13 +120,15 @@ def attempt(
     return outcomes
 
 
-def _expire_due(link: Link, books: Books, now: datetime, ids: Ids, access: Access) -> None:
+def _expire_due(
+    link: Link, books: Books, now: datetime, ids: Ids, commit_id: str, access: Access
+) -> None:
     expire_due(books, now, ids)
     if books.more_due and books.movements:
         # What is still due may be what a command needs, so nobody is answered before it is
         # written; in steps, because no statement may take longer than its time limit.
         _check_access(books, access)
-        link.commit(write_calls(books, now, ids.next(), verify=access is Access.VERIFIED))
+        link.commit(write_calls(books, now, commit_id, verify=access is Access.VERIFIED))
         raise MoreDueError
 
 

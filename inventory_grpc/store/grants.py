@@ -12,10 +12,12 @@ _READ_ONLY = frozenset({"schema_revision", "service_identity"})
 _UPDATED = frozenset(
     {
         "products", "locations", "stock_levels", "orders", "order_lines", "holds", "hold_lines",
-        "hold_budgets", "leases",
+        "hold_budgets", "leases", "stream_head",
     }
 )  # fmt: skip
-_PRUNED = frozenset({"stored_answers"})
+_PRUNED = frozenset({"stored_answers", "commits"})
+_MADE_ONCE = frozenset({"stream_head"})
+_COLUMNS_UPDATED = {"commits": "position"}
 
 
 def grant(conn: Connection, role: str) -> bool:
@@ -37,6 +39,9 @@ def grant(conn: Connection, role: str) -> bool:
 def _rights(table: str) -> str:
     if table in _READ_ONLY:
         return "SELECT"
+    rights = "SELECT" if table in _MADE_ONCE else "SELECT, INSERT"
     if table in _UPDATED:
-        return "SELECT, INSERT, UPDATE"
-    return "SELECT, INSERT, DELETE" if table in _PRUNED else "SELECT, INSERT"
+        rights += ", UPDATE"
+    if table in _COLUMNS_UPDATED:
+        rights += f", UPDATE ({_COLUMNS_UPDATED[table]})"
+    return f"{rights}, DELETE" if table in _PRUNED else rights

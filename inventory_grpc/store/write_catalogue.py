@@ -36,6 +36,17 @@ UPDATE_PRODUCTS: Final = update_rows(
     "version",
 )
 
+INSERT_PRODUCT_EVENTS: Final = insert_rows(
+    "insert_product_events",
+    tables.product_events,
+    (
+        "product_id", "product_version", "event_id", "kind", "sku", "name", "description",
+        "price_amount", "price_currency", "labels", "create_time", "delete_time", "actor",
+        "request_id",
+    ),
+    ("occur_time", "commit_id"),
+)  # fmt: skip
+
 _LOCATION: Final = ("display_name", "priority", "labels", "version", "delete_time")
 INSERT_LOCATIONS: Final = insert_rows(
     "insert_locations",
@@ -54,7 +65,13 @@ UPDATE_LOCATIONS: Final = update_rows(
 )
 
 
-ALL: Final = (UPDATE_PRODUCTS, INSERT_PRODUCTS, UPDATE_LOCATIONS, INSERT_LOCATIONS)
+ALL: Final = (
+    UPDATE_PRODUCTS,
+    INSERT_PRODUCTS,
+    INSERT_PRODUCT_EVENTS,
+    UPDATE_LOCATIONS,
+    INSERT_LOCATIONS,
+)
 
 
 def product_calls(books: Books, stamp: Stamp) -> list[Call]:
@@ -91,6 +108,30 @@ def _product_columns(products: Sequence[Product]) -> tuple[Value, ...]:
         array(product.version for product in products),
         times([product.delete_time for product in products]),
     )
+
+
+def product_event_calls(books: Books, stamp: Stamp) -> list[Call]:
+    """The history of all changes of products."""
+    events = books.product_events
+    if not events:
+        return []
+    products = [event.product for event in events]
+    columns: tuple[Value, ...] = (
+        array([product.product_id for product in products]),
+        array([product.version for product in products]),
+        array([event.event_id for event in events]),
+        array([int(event.kind) for event in events]),
+        text_array([product.sku for product in products]),
+        text_array([product.name for product in products]),
+        text_array([product.description for product in products]),
+        *amounts([product.price for product in products]),
+        text_array([labels_json(product.labels) for product in products]),
+        times([product.create_time for product in products]),
+        times([product.delete_time for product in products]),
+        text_array([event.actor for event in events]),
+        array([event.request_id for event in events]),
+    )
+    return [Call(INSERT_PRODUCT_EVENTS, (*columns, stamp.now, stamp.commit_id))]
 
 
 def location_calls(books: Books, stamp: Stamp) -> list[Call]:

@@ -39,6 +39,7 @@ _MOVEMENT_NUMBERS: Final = (
     "kind", "reason", "line_number",
     "on_hand_delta", "allocated_delta", "held_delta",
     "on_hand_after", "allocated_after", "held_after", "shortfall_after", "stock_version",
+    "safety_stock_after", "backorder_limit_after", "low_stock_threshold_after",
 )  # fmt: skip
 _MOVEMENT: Final = (
     "movement_id", "product_id", "location_id", *_MOVEMENT_NUMBERS,

@@ -61,6 +61,7 @@ def write_calls(
     calls = [
         *(write_stock.verify_calls(books) if verify else ()),
         *write_catalogue.product_calls(books, stamp),
+        *write_catalogue.product_event_calls(books, stamp),
         *write_catalogue.location_calls(books, stamp),
         *write_stock.level_calls(books, stamp),
         *write_stock.movement_calls(books, stamp),

@@ -29,7 +29,7 @@ CATALOG = text("""
         format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || ' '
         || coalesce(pg_get_expr(d.adbin, d.adrelid), '') || ' ' || coalesce(l.collname, '')
     FROM pg_class c
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind = 'r'
@@ -155,7 +155,13 @@ def test_a_server_older_than_the_database_serves_while_the_schema_still_suits_it
 def test_the_service_cannot_change_or_forget_what_happened(database: Database) -> None:
     conn = database.connect()
     conn.autocommit = True
-    for table in ("stock_movements", "order_events", "hold_events", "ledger_repairs", "commits"):
+    for table in (
+        "stock_movements",
+        "order_events",
+        "hold_events",
+        "product_events",
+        "ledger_repairs",
+    ):
         for change in ("UPDATE {} SET commit_id = NULL", "DELETE FROM {}", "TRUNCATE {}"):
             with conn.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 cursor.execute(change.format(table))
@@ -172,7 +178,8 @@ def test_the_service_has_exactly_the_rights_it_needs(database: Database) -> None
         found = {row[0]: row[1] for row in conn.execute(rights, {"role": SERVICE_ROLE})}
 
     assert found == {
-        "commits": "INSERT SELECT",
+        # Of what time has passed over; the ledger is never shortened.
+        "commits": "DELETE INSERT SELECT",
         "hold_budgets": "INSERT SELECT UPDATE",
         "hold_events": "INSERT SELECT",
         "hold_lines": "INSERT SELECT UPDATE",
@@ -183,13 +190,26 @@ def test_the_service_has_exactly_the_rights_it_needs(database: Database) -> None
         "order_events": "INSERT SELECT",
         "order_lines": "INSERT SELECT UPDATE",
         "orders": "INSERT SELECT UPDATE",
+        "product_events": "INSERT SELECT",
         "products": "INSERT SELECT UPDATE",
         "schema_revision": "SELECT",
         "service_identity": "SELECT",
         "stock_levels": "INSERT SELECT UPDATE",
         "stock_movements": "INSERT SELECT",
         "stored_answers": "DELETE INSERT SELECT",
+        "stream_head": "SELECT UPDATE",
     }
+
+
+def test_of_a_commit_the_service_may_change_its_position_alone(database: Database) -> None:
+    rights = text("""
+        SELECT table_name, column_name FROM information_schema.role_column_grants
+         WHERE grantee = :role AND privilege_type = 'UPDATE' AND table_schema = 'public'
+           AND (table_name = 'commits' OR table_name LIKE '%events')
+    """)
+    with connect(database.superuser_url) as conn:
+        found = [tuple(row) for row in conn.execute(rights, {"role": SERVICE_ROLE})]
+    assert found == [("commits", "position")]
 
 
 def test_the_service_may_ask_for_an_upgrade_that_has_nothing_to_do(database: Database) -> None:

@@ -7,6 +7,8 @@ from inventory_grpc.domain.model.catalogue import (
     Location,
     Money,
     Product,
+    ProductEvent,
+    ProductEventKind,
     ProductKey,
     ProductStock,
 )
@@ -50,6 +52,8 @@ __all__ = [
     "OrderEventKind",
     "OrderLine",
     "Product",
+    "ProductEvent",
+    "ProductEventKind",
     "ProductKey",
     "ProductStock",
     "StockLevel",

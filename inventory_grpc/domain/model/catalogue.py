@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from enum import IntEnum
 from typing import NamedTuple
 
 from inventory_grpc.domain.record import record
@@ -59,6 +60,27 @@ class Product:
     update_time: datetime
     delete_time: datetime | None
     stock: ProductStock
+
+
+class ProductEventKind(IntEnum):
+    """What happened to a product; the numbers are those of the history."""
+
+    CREATED = 1
+    UPDATED = 2
+    DELETED = 3
+    UNDELETED = 4
+
+
+@record
+class ProductEvent:
+    """One immutable entry of a product's history; every version of a product is exactly one."""
+
+    event_id: str
+    kind: ProductEventKind
+    product: Product
+    """As it was then, without its stock."""
+    actor: str
+    request_id: str
 
 
 @record

@@ -97,3 +97,6 @@ class StockMovement:
     reason: AdjustmentReason
     note: str
     occur_time: datetime
+    safety_stock_after: int = 0
+    backorder_limit_after: int = 0
+    low_stock_threshold_after: int | None = None

@@ -5,7 +5,7 @@ that keyset pages and index ranges never depend on a locale. Ids are ``uuid`` co
 text in Python. Times are the database's.
 """
 
-from inventory_grpc.store.tables.catalogue import UNPRICED, locations, products
+from inventory_grpc.store.tables.catalogue import UNPRICED, locations, product_events, products
 from inventory_grpc.store.tables.columns import ID, KEY, MONEY, NAMES, TIME, metadata
 from inventory_grpc.store.tables.holds import hold_budgets, hold_events, hold_lines, holds
 from inventory_grpc.store.tables.orders import order_events, order_lines, orders
@@ -16,6 +16,7 @@ from inventory_grpc.store.tables.service import (
     schema_revision,
     service_identity,
     stored_answers,
+    stream_head,
 )
 from inventory_grpc.store.tables.stock import ledger_repairs, stock_levels, stock_movements
 
@@ -39,10 +40,12 @@ __all__ = [
     "order_events",
     "order_lines",
     "orders",
+    "product_events",
     "products",
     "schema_revision",
     "service_identity",
     "stock_levels",
     "stock_movements",
     "stored_answers",
+    "stream_head",
 ]

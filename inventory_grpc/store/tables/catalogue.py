@@ -7,6 +7,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     text,
@@ -43,6 +44,31 @@ products = Table(
     Index("products_name_idx", "name", "product_id"),
     # NULL is out of reach of a row comparison, so products without a price get a number here.
     Index("products_price_idx", text(f"coalesce(price_amount, {UNPRICED})"), "product_id"),
+)
+
+product_events = Table(
+    "product_events",
+    metadata,
+    required("product_id", ID),
+    required("product_version", BigInteger()),
+    required("event_id", ID),
+    Column("kind", SmallInteger, nullable=False),
+    # The product as it was then.
+    required("sku", KEY),
+    required("name", KEY),
+    required("description", Text()),
+    Column("price_amount", MONEY),
+    Column("price_currency", KEY),
+    labels(),
+    required("create_time", TIME),
+    Column("delete_time", TIME),
+    required("actor", Text()),
+    required("request_id", ID),
+    required("occur_time", TIME),
+    required("commit_id", ID),
+    # Two writers of one version of a product cannot both commit.
+    PrimaryKeyConstraint("product_id", "product_version"),
+    Index("product_events_commit_idx", "commit_id"),
 )
 
 locations = Table(

@@ -93,6 +93,7 @@ hold_events = Table(
     required("commit_id", ID),
     # Two writers of one version of a hold cannot both commit.
     PrimaryKeyConstraint("hold_id", "hold_version"),
+    Index("hold_events_commit_idx", "commit_id"),
 )
 
 hold_budgets = Table(

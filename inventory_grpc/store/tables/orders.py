@@ -95,4 +95,5 @@ order_events = Table(
     required("commit_id", ID),
     # Two writers of one version of an order cannot both commit.
     PrimaryKeyConstraint("order_id", "order_version"),
+    Index("order_events_commit_idx", "commit_id"),
 )

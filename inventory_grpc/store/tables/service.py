@@ -10,6 +10,7 @@ from sqlalchemy import (
     Sequence,
     SmallInteger,
     Table,
+    text,
 )
 
 from inventory_grpc.store.tables.columns import ID, KEY, TIME, metadata, required
@@ -44,7 +45,26 @@ commits = Table(
     metadata,
     required("commit_id", ID),
     required("commit_seq", BigInteger()),
+    # In the change stream, without gaps; NULL until a sequencer gives it, 0 if older than that.
+    Column("position", BigInteger),
+    Column("commit_time", TIME, server_default=text("now()")),
     PrimaryKeyConstraint("commit_id"),
+    Index("commits_position_key", "position", unique=True, postgresql_where=text("position > 0")),
+    Index("commits_waiting_idx", "commit_seq", postgresql_where=text("position IS NULL")),
+)
+
+stream_head = Table(
+    "stream_head",
+    metadata,
+    Column("id", SmallInteger, nullable=False, autoincrement=False),
+    # The last one given.
+    required("position", BigInteger()),
+    # The last one forgotten, and the greatest id of what was forgotten.
+    required("pruned_position", BigInteger()),
+    Column("pruned_commit_id", ID),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint("id = 1", name="id"),
+    CheckConstraint("position >= pruned_position", name="position"),
 )
 
 service_identity = Table(

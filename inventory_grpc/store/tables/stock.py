@@ -72,6 +72,11 @@ stock_movements = Table(
     required("note", Text()),
     required("occur_time", TIME),
     required("commit_id", ID),
+    # The policy after it, so that a level can be shown as of any version. NULL, together, in rows
+    # of releases that did not write it.
+    Column("safety_stock_after", BigInteger),
+    Column("backorder_limit_after", BigInteger),
+    Column("low_stock_threshold_after", BigInteger),
     # Two writers of one version of a level cannot both commit.
     PrimaryKeyConstraint("product_id", "location_id", "stock_version"),
     Index("stock_movements_product_idx", "product_id", "movement_id"),
