@@ -135,9 +135,10 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
-class AvailabilitySnapshot:
+class AvailabilitySnapshot(Generic[R]):
     """What was true of several products at ``snapshot_time``."""
 
-    found: Sequence[Availability]
+    found: Sequence[R]
+    """What was made of each one's Availability."""
     missing: Sequence[ProductKey]
     snapshot_time: datetime

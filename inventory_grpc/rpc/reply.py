@@ -5,7 +5,7 @@ exception through gRPC, and an ``abort`` would.
 """
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final, Protocol
 
 import grpc
 from google.rpc import status_pb2  # type: ignore[import-untyped]
@@ -22,6 +22,14 @@ REPLAY: Final = ("idempotent-replay", "true")
 _STATUS_DETAILS: Final = "grpc-status-details-bin"
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 
+
+class Timed(Protocol):
+    """A gRPC call, as far as its deadline goes."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the caller's deadline; None or enormous without one."""
+
+
 Context = grpc.aio.ServicerContext[object, object]
 Trailer = tuple[str, str | bytes]
 
@@ -30,10 +38,9 @@ class DeadlineOver(Exception):
     """The caller no longer waits; it has its DEADLINE_EXCEEDED already."""
 
 
-def time_left(context: Context) -> float:
+def time_left(call: Timed) -> float:
     """Seconds until the deadline, at most 60. Raises DeadlineOver."""
-    # None without a deadline, whatever the type says.
-    remaining = cast("float | None", context.time_remaining())
+    remaining = call.time_remaining()
     if remaining is None or remaining > TIME_LEFT_SECONDS_MAX:
         return TIME_LEFT_SECONDS_MAX
     if remaining <= 0:

@@ -116,7 +116,7 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
     mutations = Mutations.start(settings, encode_refusal)
-    reads = Reads.start(settings)
+    reads = Reads.start(settings, threads)
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     names = register(server, build_servicers(mutations, reads), Guard(admission, threads))
     health = Health(names)

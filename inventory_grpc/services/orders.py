@@ -1,39 +1,51 @@
 """Reading orders and their histories."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import TypeVar
 
 from inventory_grpc.domain.errors import OrderNotFound
 from inventory_grpc.domain.model import Order, OrderEvent
 from inventory_grpc.domain.reads import OrderEventQuery, OrderQuery, Page, PageRequest
+from inventory_grpc.services.coalesce import Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import orders
 from inventory_grpc.store.queries.rows import order_exists
 
+A = TypeVar("A")
+
 
 class Orders:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+    def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
+        self.gatherer = Gatherer(threads, self._found)
 
-    def get(self, order_id: str, time_left: float | None) -> Order:
-        """One order. Raises OrderNotFound."""
+    async def get(self, order_id: str, time_left: float, answer: Callable[[Order], A]) -> A:
+        """What ``answer``, in a thread, makes of one order. Raises OrderNotFound."""
+
+        def pick(found: dict[str, Order]) -> A:
+            order = found.get(order_id)
+            if order is None:
+                raise OrderNotFound([order_id])
+            return answer(order)
+
+        return await self.gatherer.ask((order_id,), pick, time_left)
+
+    def _found(self, order_ids: Sequence[str], time_left: float | None) -> dict[str, Order]:
         with self._database.begin(time_left) as conn:
-            order = orders.get(conn, order_id)
-        if order is None:
-            raise OrderNotFound([order_id])
-        return order
+            return orders.batch_get(conn, order_ids)
 
     def batch_get(
         self, order_ids: Sequence[str], time_left: float | None
     ) -> tuple[list[Order], list[str]]:
         """(those found, in the order asked for, each once; the ids of the others)."""
         asked = list(dict.fromkeys(order_ids))
-        with self._database.begin(time_left) as conn:
-            found = orders.batch_get(conn, asked)
+        found = self._found(asked, time_left)
         present = [found[order_id] for order_id in asked if order_id in found]
         return present, [order_id for order_id in asked if order_id not in found]
 

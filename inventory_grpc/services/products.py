@@ -1,41 +1,60 @@
 """Reading products."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import TypeVar
 
 from inventory_grpc.domain.errors import ProductNotFound
 from inventory_grpc.domain.model import Product, ProductKey
 from inventory_grpc.domain.reads import Page, PageRequest, ProductQuery
+from inventory_grpc.services.coalesce import Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import products
 
+A = TypeVar("A")
+
 
 class Products:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+    def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
+        self.gatherer = Gatherer(threads, self._found)
 
-    def get(self, key: ProductKey, time_left: float | None) -> Product:
-        """One product; a deleted one by id only. Raises ProductNotFound."""
+    async def get(self, key: ProductKey, time_left: float, answer: Callable[[Product], A]) -> A:
+        """What ``answer``, in a thread, makes of one product; of a deleted one by id only.
+
+        Raises ProductNotFound.
+        """
+
+        def pick(found: dict[ProductKey, Product]) -> A:
+            product = found.get(key)
+            if product is None:
+                raise ProductNotFound.of(key)
+            return answer(product)
+
+        return await self.gatherer.ask((key,), pick, time_left)
+
+    def _found(
+        self, keys: Sequence[ProductKey], time_left: float | None
+    ) -> dict[ProductKey, Product]:
         with self._database.begin(time_left) as conn:
-            product = products.get(conn, key)
-        if product is None:
-            raise ProductNotFound.of(key)
-        return product
+            found = products.batch_get(conn, keys)
+        by_key = {ProductKey(each.product_id): each for each in found}
+        # A deleted one does not answer to its SKU.
+        return by_key | {
+            ProductKey("", each.sku): each for each in found if each.delete_time is None
+        }
 
     def batch_get(
         self, keys: Sequence[ProductKey], time_left: float | None
     ) -> tuple[list[Product], list[ProductKey]]:
         """(those found, in the order asked for, each once; the keys of the others)."""
         asked = list(dict.fromkeys(keys))
-        with self._database.begin(time_left) as conn:
-            found = products.batch_get(conn, asked)
-        by_key = {ProductKey(each.product_id): each for each in found}
-        # A deleted one does not answer to its SKU.
-        by_key |= {ProductKey("", each.sku): each for each in found if each.delete_time is None}
+        by_key = self._found(asked, time_left)
         present = {by_key[key].product_id: by_key[key] for key in asked if key in by_key}
         return list(present.values()), [key for key in asked if key not in by_key]
 

@@ -1,6 +1,9 @@
 """Reading stock levels, availability and the ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -19,29 +22,54 @@ from inventory_grpc.domain.reads import (
     PageRequest,
     StockLevelQuery,
 )
+from inventory_grpc.services.coalesce import Gatherer, Gatherers
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import movements, stock
 from inventory_grpc.store.queries.rows import hold_exists, known_locations, order_exists
+from inventory_grpc.store.queries.stock import LevelKey
+
+A = TypeVar("A")
 
 
 class Stock:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+    def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
+        self.level_gatherer = Gatherer(threads, self._levels)
+        self.availability_gatherers = Gatherers(threads, self._looked)
 
-    def get_level(self, key: ProductKey, location_id: str, time_left: float | None) -> StockLevel:
-        """One level; zeros where there never was stock. Raises Product- or LocationNotFound."""
+    async def get_level(
+        self,
+        key: ProductKey,
+        location_id: str,
+        time_left: float,
+        answer: Callable[[StockLevel], A],
+    ) -> A:
+        """What ``answer``, in a thread, makes of one level; zeros where there never was stock.
+
+        Raises Product- or LocationNotFound.
+        """
+        at = (key, location_id)
+
+        def pick(found: dict[LevelKey, StockLevel | None]) -> A:
+            if at not in found:
+                raise ProductNotFound.of(key)
+            level = found[at]
+            if level is None:
+                raise LocationNotFound([location_id])
+            return answer(level)
+
+        return await self.level_gatherer.ask((at,), pick, time_left)
+
+    def _levels(
+        self, keys: Sequence[LevelKey], time_left: float
+    ) -> dict[LevelKey, StockLevel | None]:
         with self._database.begin(time_left) as conn:
-            product_known, level = stock.get(conn, key, location_id)
-        if not product_known:
-            raise ProductNotFound.of(key)
-        if level is None:
-            raise LocationNotFound([location_id])
-        return level
+            return stock.levels(conn, keys)
 
     def levels_page(
         self, query: StockLevelQuery, request: PageRequest, time_left: float | None
@@ -56,24 +84,31 @@ class Stock:
             sealer = self._tokens.sealer(conn, query, _level_position)
         return page_of(rows, request, sealer, total)
 
-    def availability(
-        self, keys: Sequence[ProductKey], location_ids: Sequence[str], time_left: float | None
-    ) -> AvailabilitySnapshot:
+    async def availability(
+        self,
+        keys: Sequence[ProductKey],
+        location_ids: Sequence[str],
+        time_left: float,
+        answer: Callable[[Availability], A],
+    ) -> AvailabilitySnapshot[A]:
         """What is available at these locations (none = all); one snapshot.
 
-        In the order asked for, each product once. Raises LocationNotFound.
+        What ``answer``, in a thread, makes of each product: in the order asked for, each once.
+        ``answer`` is the same for all callers. Raises LocationNotFound.
         """
-        asked = list(dict.fromkeys(keys))
+
+        def pick(looked: _Looked) -> AvailabilitySnapshot[A]:
+            return looked.snapshot(keys, answer)
+
+        places = tuple(dict.fromkeys(location_ids))
+        return await self.availability_gatherers.ask(places, keys, pick, time_left)
+
+    def _looked(
+        self, location_ids: Sequence[str], keys: Sequence[ProductKey], time_left: float
+    ) -> "_Looked":
         with self._database.begin(time_left) as conn:
             _require_locations(conn, location_ids)
-            found, moment = stock.availability(conn, asked, location_ids)
-        by_key: dict[ProductKey, Availability] = {}
-        for each in found:
-            by_key[ProductKey(each.product_id)] = each
-            by_key[ProductKey("", each.sku)] = each
-        present = {by_key[key].product_id: by_key[key] for key in asked if key in by_key}
-        missing = [key for key in asked if key not in by_key]
-        return AvailabilitySnapshot(list(present.values()), missing, moment)
+            return _Looked(*stock.availability(conn, keys, location_ids))
 
     def movements_page(
         self, query: MovementQuery, request: PageRequest, time_left: float | None
@@ -91,6 +126,32 @@ class Stock:
             total = movements.count(conn, query, product_id) if request.include_total else None
             sealer = self._tokens.sealer(conn, query, _movement_position)
         return page_of(rows, request, sealer, total)
+
+
+class _Looked:
+    """What one query found for several callers."""
+
+    def __init__(self, by_key: Mapping[ProductKey, Availability], moment: datetime) -> None:
+        self._by_key = by_key
+        self._moment = moment
+        self._made: dict[str, Any] = {}
+
+    def snapshot(
+        self, keys: Sequence[ProductKey], answer: Callable[[Availability], A]
+    ) -> AvailabilitySnapshot[A]:
+        """For one of them. What was made of a product for another serves again."""
+        present: dict[str, A] = {}
+        missing = []
+        for key in dict.fromkeys(keys):
+            each = self._by_key.get(key)
+            if each is None:
+                missing.append(key)
+                continue
+            product_id = each.product_id
+            if product_id not in self._made:
+                self._made[product_id] = answer(each)
+            present[product_id] = self._made[product_id]
+        return AvailabilitySnapshot(list(present.values()), missing, self._moment)
 
 
 def _require_locations(conn: Connection, location_ids: Collection[str]) -> None:

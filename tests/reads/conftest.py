@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -23,5 +24,11 @@ def read_database(database: Database) -> Iterator[ReadDatabase]:
 
 
 @pytest.fixture
-def handlers(read_database: ReadDatabase) -> Handlers:
-    return Handlers(Reads(read_database))
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def handlers(read_database: ReadDatabase, threads: ThreadPoolExecutor) -> Handlers:
+    return Handlers(Reads(read_database, threads))

@@ -1,5 +1,6 @@
 """Rows to read, written by the owner of the schema: reads are tested apart from the write path."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from inventory_grpc.rpc.reads.orders import OrderReads
 from inventory_grpc.rpc.reads.products import ProductReads
 from inventory_grpc.rpc.reads.stock import StockReads
 from inventory_grpc.services.reads import Reads
+from inventory_grpc.v1 import orders_pb2, products_pb2, stock_pb2
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,10 +34,35 @@ def uuid7(moment: datetime, number: int) -> str:
 
 
 class Handlers(ProductReads, LocationReads, StockReads, OrderReads, HoldReads):
-    """All reads of the API, as the guard calls them."""
+    """All reads of the API, as the guard calls them; those that gather are waited for here."""
 
     def __init__(self, reads: Reads) -> None:
         self.reads = reads
+
+    def GetProduct(  # type: ignore[override] # noqa: N802
+        self, request: products_pb2.GetProductRequest, context: "Call"
+    ) -> products_pb2.GetProductResponse:
+        answer = asyncio.run(super().GetProduct(request, context))
+        return products_pb2.GetProductResponse.FromString(answer)
+
+    def GetOrder(  # type: ignore[override] # noqa: N802
+        self, request: orders_pb2.GetOrderRequest, context: "Call"
+    ) -> orders_pb2.GetOrderResponse:
+        return orders_pb2.GetOrderResponse.FromString(
+            asyncio.run(super().GetOrder(request, context))
+        )
+
+    def GetStockLevel(  # type: ignore[override] # noqa: N802
+        self, request: stock_pb2.GetStockLevelRequest, context: "Call"
+    ) -> stock_pb2.GetStockLevelResponse:
+        answer = asyncio.run(super().GetStockLevel(request, context))
+        return stock_pb2.GetStockLevelResponse.FromString(answer)
+
+    def BatchGetAvailability(  # type: ignore[override] # noqa: N802
+        self, request: stock_pb2.BatchGetAvailabilityRequest, context: "Call"
+    ) -> stock_pb2.BatchGetAvailabilityResponse:
+        answer = asyncio.run(super().BatchGetAvailability(request, context))
+        return stock_pb2.BatchGetAvailabilityResponse.FromString(answer)
 
 
 @dataclass(frozen=True, slots=True)

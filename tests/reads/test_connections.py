@@ -1,5 +1,6 @@
 """The reads' connections: limited in time, found dead before they are used, leaving nothing."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,27 +55,28 @@ def cut_off(database: Database) -> None:
 
 @pytest.mark.parametrize("pooler", ["none", "transaction"])
 def test_connections_that_the_server_closed_are_replaced_unnoticed(
-    database: Database, shop: Shop, opened: Opened, pooler: Pooler
+    database: Database, shop: Shop, opened: Opened, pooler: Pooler, threads: ThreadPoolExecutor
 ) -> None:
     product_id = shop.product("MUG")
-    reads = Reads(opened(pool_size=4, pooler=pooler))
+    reads = Reads(opened(pool_size=4, pooler=pooler), threads)
     barrier = Barrier(4)
 
-    def get(_: int) -> str:
+    def get(_number: int) -> str:
         with reads._database.begin(None):
             barrier.wait(10)
-        return reads.products.get(ProductKey(product_id), None).sku
+        (found,), _ = reads.products.batch_get([ProductKey(product_id)], None)
+        return found.sku
 
-    with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(get, range(4))) == ["MUG"] * 4
+    with ThreadPoolExecutor(4) as callers:
+        assert list(callers.map(get, range(4))) == ["MUG"] * 4
         cut_off(database)
-        assert list(threads.map(get, range(4))) == ["MUG"] * 4
+        assert list(callers.map(get, range(4))) == ["MUG"] * 4
 
 
 def test_a_connection_lost_in_the_middle_is_unavailable_and_the_next_call_works(
-    database: Database, opened: Opened
+    database: Database, opened: Opened, threads: ThreadPoolExecutor
 ) -> None:
-    reads = Reads(opened())
+    reads = Reads(opened(), threads)
 
     def lose(*, prepared: bool) -> None:
         with reads._database.begin(None) as conn:
@@ -90,9 +92,11 @@ def test_a_connection_lost_in_the_middle_is_unavailable_and_the_next_call_works(
     assert reads.locations.get("default", None).version == 1
 
 
-def test_a_database_that_is_away_is_unavailable(postgres: Postgres, opened: Opened) -> None:
+def test_a_database_that_is_away_is_unavailable(
+    postgres: Postgres, opened: Opened, threads: ThreadPoolExecutor
+) -> None:
     gone = postgres.service.set(database="not_there").render_as_string(hide_password=False)
-    reads = Reads(opened(gone))
+    reads = Reads(opened(gone), threads)
     with pytest.raises(DatabaseUnavailable):
         reads.locations.get("default", None)
 
@@ -116,15 +120,17 @@ def test_when_all_connections_are_busy_the_call_is_refused(opened: Opened) -> No
         pass
 
 
-def test_behind_a_pooler_nothing_stays_in_the_session(shop: Shop, opened: Opened) -> None:
+def test_behind_a_pooler_nothing_stays_in_the_session(
+    shop: Shop, opened: Opened, threads: ThreadPoolExecutor
+) -> None:
     product_id = shop.product("MUG")
     order_id = shop.order(product_id)
-    reads = Reads(opened(pooler="transaction"))
+    reads = Reads(opened(pooler="transaction"), threads)
     key = ProductKey(product_id)
-    reads.products.get(key, 5)
-    reads.orders.get(order_id, 5)
-    reads.stock.get_level(key, "default", 5)
-    reads.stock.availability([key], [], 5)
+    asyncio.run(reads.products.get(key, 5, str))
+    asyncio.run(reads.orders.get(order_id, 5, str))
+    asyncio.run(reads.stock.get_level(key, "default", 5, str))
+    asyncio.run(reads.stock.availability([key], ["default"], 5, str))
     reads.orders.page(OrderQuery(), PageRequest(5), 5)
     reads.holds.get(shop.hold(Held(product_id)), 5)
     reads.holds.page(HoldQuery((HoldStatus.EXPIRED,)), PageRequest(5), 5)
@@ -144,26 +150,39 @@ def test_behind_a_pooler_nothing_stays_in_the_session(shop: Shop, opened: Opened
         assert cursor.fetchone() == ("0",)
 
 
-def test_a_hot_read_is_one_statement_and_planned_once(shop: Shop, opened: Opened) -> None:
+def test_a_hot_read_is_one_statement_and_planned_once(
+    shop: Shop, opened: Opened, threads: ThreadPoolExecutor
+) -> None:
     mugs = [shop.product(f"MUG-{number}") for number in range(5)]
-    reads = Reads(opened())
+    reads = Reads(opened(), threads)
     for product_id in mugs:
         shop.level(product_id, on_hand=5, held=5)
-        reads.orders.get(shop.order(product_id), 5)
+        asyncio.run(reads.orders.get(shop.order(product_id), 5, str))
         reads.holds.get(shop.hold(Held(product_id)), 5)
-        reads.stock.get_level(ProductKey(product_id), "default", 5)
+        key = ProductKey(product_id)
+        asyncio.run(reads.products.get(key, 5, str))
+        asyncio.run(reads.stock.get_level(key, "default", 5, str))
+        asyncio.run(reads.stock.availability([key], ["default"], 5, str))
     with reads._database.begin(None) as conn:
         plans = conn.execute(
             text("SELECT name, generic_plans, custom_plans FROM pg_prepared_statements")
         ).all()
     assert {tuple(plan) for plan in plans} == {
-        (name, 5, 0) for name in ("order_by_id", "hold_by_id", "level_by_id")
+        (name, 5, 0)
+        for name in (
+            "orders_by_id",
+            "hold_by_id",
+            "products_by_key",
+            "levels_by_key",
+            "known_locations",
+            "availability",
+        )
     }
 
 
-def test_reads_start_while_the_database_is_away() -> None:
+def test_reads_start_while_the_database_is_away(threads: ThreadPoolExecutor) -> None:
     away = "postgresql://nobody@127.0.0.1:1/nothing"
-    reads = Reads.start(Settings(database_url=away))
+    reads = Reads.start(Settings(database_url=away), threads)
     with pytest.raises(DatabaseUnavailable):
         reads.locations.get("default", 2)
     reads.close()

@@ -155,12 +155,19 @@ def test_what_ended_and_what_others_hold_costs_a_read_nothing(
             return [
                 buffers(explained_prepared(conn, prepared, **parameters))
                 for prepared, parameters in (
-                    (stock._BY_ID, {"product_id": product, "location_id": "default"}),
+                    (
+                        stock._LEVELS,
+                        {
+                            "ids": f"{{{product}}}",
+                            "id_places": "{default}",
+                            "skus": nothing,
+                            "sku_places": nothing,
+                        },
+                    ),
                     (
                         stock._AVAILABILITY,
                         {"ids": f"{{{product}}}", "skus": nothing, "location_ids": nothing},
                     ),
-                    (products._BY_ID, {"product_id": product}),
                     (products._SEVERAL, {"ids": f"{{{product}}}", "skus": nothing}),
                     (holds._ONE, {"hold_id": hold}),
                 )

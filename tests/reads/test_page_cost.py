@@ -96,8 +96,9 @@ def cases() -> Iterator[tuple[str, Callable[[bool], Run]]]:
         def read(conn: Connection, deep: bool) -> object:
             # The name is a hash: any product in the middle is as deep as half of all pages.
             at = near_end if query.descending else near_start
-            there = products.get(conn, ProductKey(python_id_at(at, 1))) if deep else None
-            after = products.position_of(query, there) if there else None
+            key = ProductKey(python_id_at(at, 1))
+            there = products.batch_get(conn, [key]) if deep else []
+            after = products.position_of(query, there[0]) if there else None
             return products.page(conn, query, after, PAGE)
 
         return lambda deep: lambda conn: read(conn, deep)

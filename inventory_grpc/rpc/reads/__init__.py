@@ -1,1 +1,5 @@
-"""Handlers that only read: plain functions, which the guard runs in the reads' threads."""
+"""Handlers that only read.
+
+Plain functions, which the guard runs in the reads' threads; those of the calls that come by the
+thousand are asynchronous, because calls that arrive together share a query.
+"""

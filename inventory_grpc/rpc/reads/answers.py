@@ -10,6 +10,7 @@ from inventory_grpc.domain.errors import AnswerTooLarge
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.domain.reads import Page, PageRequest
 from inventory_grpc.rpc import validate
+from inventory_grpc.rpc.reply import Timed
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.v1 import common_pb2
 
@@ -24,11 +25,8 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Message)
 
 
-class Call(Protocol):
-    """A gRPC call, as far as a read needs it."""
-
-    def time_remaining(self) -> float | None:
-        """Seconds until the caller's deadline; None or enormous without one."""
+Call = Timed
+"""A gRPC call, as far as a read needs it."""
 
 
 class ListRequest(Protocol):
@@ -61,10 +59,19 @@ def fill(
 
 def bounded(response: M) -> M:
     """The answer itself. Raises AnswerTooLarge."""
-    size = response.ByteSize()
+    _check_size(response.ByteSize())
+    return response
+
+
+def bounded_bytes(answer: bytes) -> bytes:
+    """The answer itself. Raises AnswerTooLarge."""
+    _check_size(len(answer))
+    return answer
+
+
+def _check_size(size: int) -> None:
     if size > ANSWER_BYTES_MAX:
         raise AnswerTooLarge(size, ANSWER_BYTES_MAX)
-    return response
 
 
 def product_keys(

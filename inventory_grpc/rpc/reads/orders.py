@@ -1,9 +1,11 @@
 """OrderService's reads."""
 
+from inventory_grpc.domain.model import Order
 from inventory_grpc.domain.reads import OrderEventQuery
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reads.answers import Call, bounded, fill, order_ids, page_request
+from inventory_grpc.rpc.reply import time_left
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import orders_pb2
@@ -14,17 +16,14 @@ class OrderReads:
 
     reads: Reads
 
-    def GetOrder(  # noqa: N802
+    async def GetOrder(  # noqa: N802
         self, request: orders_pb2.GetOrderRequest, context: Call
-    ) -> orders_pb2.GetOrderResponse:
+    ) -> bytes:
         """One order with its lines."""
         found = Violations()
         order_id = validate.uuid(request.order_id, found, "", "order_id")
         found.refuse_if_any()
-        order = self.reads.orders.get(order_id, context.time_remaining())
-        response = orders_pb2.GetOrderResponse()
-        convert.order(order, response.order)
-        return response
+        return await self.reads.orders.get(order_id, time_left(context), _encoded)
 
     def BatchGetOrders(  # noqa: N802
         self, request: orders_pb2.BatchGetOrdersRequest, context: Call
@@ -63,3 +62,9 @@ class OrderReads:
         response = orders_pb2.ListOrderEventsResponse(total_size=page.total)
         response.next_page_token = fill(response.events, page, convert.order_event)
         return response
+
+
+def _encoded(order: Order) -> bytes:
+    response = orders_pb2.GetOrderResponse()
+    convert.order(order, response.order)
+    return response.SerializeToString()

@@ -1,8 +1,10 @@
 """ProductService's reads."""
 
+from inventory_grpc.domain.model import Product
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reads.answers import Call, bounded, fill, page_request, product_keys
+from inventory_grpc.rpc.reply import time_left
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import products_pb2
@@ -13,17 +15,14 @@ class ProductReads:
 
     reads: Reads
 
-    def GetProduct(  # noqa: N802
+    async def GetProduct(  # noqa: N802
         self, request: products_pb2.GetProductRequest, context: Call
-    ) -> products_pb2.GetProductResponse:
+    ) -> bytes:
         """One product; a deleted one by id only."""
         found = Violations()
         key = validate.product_key(request.product, found, "", "product")
         found.refuse_if_any()
-        product = self.reads.products.get(key, context.time_remaining())
-        response = products_pb2.GetProductResponse()
-        convert.product(product, response.product)
-        return response
+        return await self.reads.products.get(key, time_left(context), _encoded)
 
     def BatchGetProducts(  # noqa: N802
         self, request: products_pb2.BatchGetProductsRequest, context: Call
@@ -49,3 +48,9 @@ class ProductReads:
         response = products_pb2.ListProductsResponse(total_size=page.total)
         response.next_page_token = fill(response.products, page, convert.product)
         return response
+
+
+def _encoded(product: Product) -> bytes:
+    response = products_pb2.GetProductResponse()
+    convert.product(product, response.product)
+    return response.SerializeToString()

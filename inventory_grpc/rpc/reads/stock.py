@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from inventory_grpc.domain.model import StockLevel
 from inventory_grpc.domain.reads import Availability
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
-from inventory_grpc.rpc.reads.answers import Call, bounded, fill, page_request, product_keys
+from inventory_grpc.rpc.reads.answers import Call, bounded_bytes, fill, page_request, product_keys
+from inventory_grpc.rpc.reply import time_left
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import stock_pb2
@@ -20,18 +22,15 @@ class StockReads:
 
     reads: Reads
 
-    def GetStockLevel(  # noqa: N802
+    async def GetStockLevel(  # noqa: N802
         self, request: stock_pb2.GetStockLevelRequest, context: Call
-    ) -> stock_pb2.GetStockLevelResponse:
+    ) -> bytes:
         """One level; zeros where there never was stock."""
         found = Violations()
         key = validate.product_key(request.product, found, "", "product")
         place = validate.location_id_or_default(request.location_id, found, "", "location_id")
         found.refuse_if_any()
-        level = self.reads.stock.get_level(key, place, context.time_remaining())
-        response = stock_pb2.GetStockLevelResponse()
-        convert.stock_level(level, response.stock_level)
-        return response
+        return await self.reads.stock.get_level(key, place, time_left(context), _encoded_level)
 
     def ListStockLevels(  # noqa: N802
         self, request: stock_pb2.ListStockLevelsRequest, context: Call
@@ -45,22 +44,22 @@ class StockReads:
         response.next_page_token = fill(response.stock_levels, page, convert.stock_level)
         return response
 
-    def BatchGetAvailability(  # noqa: N802
+    async def BatchGetAvailability(  # noqa: N802
         self, request: stock_pb2.BatchGetAvailabilityRequest, context: Call
-    ) -> stock_pb2.BatchGetAvailabilityResponse:
+    ) -> bytes:
         """Those found, the keys of the others, and when it was true."""
         found = Violations()
         sent = product_keys(request.products, found)
         places = _location_ids(request.location_ids, found)
         found.refuse_if_any()
-        snapshot = self.reads.stock.availability(list(sent), places, context.time_remaining())
+        snapshot = await self.reads.stock.availability(
+            list(sent), places, time_left(context), _encoded
+        )
         response = stock_pb2.BatchGetAvailabilityResponse(
             missing=[sent[key] for key in snapshot.missing],
             snapshot_time=convert.timestamp(snapshot.snapshot_time),
         )
-        for availability in snapshot.found:
-            _availability(availability, response.availabilities.add())
-        return bounded(response)
+        return bounded_bytes(b"".join((response.SerializeToString(), *snapshot.found)))
 
     def ListStockMovements(  # noqa: N802
         self, request: stock_pb2.ListStockMovementsRequest, context: Call
@@ -82,7 +81,16 @@ def _location_ids(ids: Sequence[str], found: Violations) -> list[str]:
     ]
 
 
-def _availability(source: Availability, into: stock_pb2.Availability) -> None:
+def _encoded_level(level: StockLevel) -> bytes:
+    response = stock_pb2.GetStockLevelResponse()
+    convert.stock_level(level, response.stock_level)
+    return response.SerializeToString()
+
+
+def _encoded(source: Availability) -> bytes:
+    """A response with this entry alone: protobuf defines what is strung together as merged."""
+    response = stock_pb2.BatchGetAvailabilityResponse()
+    into = response.availabilities.add()
     into.product_id = source.product_id
     into.sku = source.sku
     into.on_hand = sum(level.on_hand for level in source.levels)
@@ -91,3 +99,4 @@ def _availability(source: Availability, into: stock_pb2.Availability) -> None:
     into.available = sum(level.available for level in source.levels)
     for level in source.levels:
         convert.stock_level(level, into.levels.add())
+    return response.SerializeToString()

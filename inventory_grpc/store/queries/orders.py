@@ -25,7 +25,7 @@ from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries.rows import IDS, IN_ORDER, made_between, money
 from inventory_grpc.store.statements import text_array
-from inventory_grpc.store.tables import ID, order_events, order_lines, orders, products
+from inventory_grpc.store.tables import order_events, order_lines, orders, products
 
 _ORDER_COLUMNS = (
     "order_id",
@@ -84,21 +84,12 @@ def _orders(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*(orders.c[name] for name in _ORDER_COLUMNS)).where(*conditions)
 
 
-_ONE = Prepared(
-    "order_by_id",
-    _with_lines(_orders(orders.c.order_id == bindparam("order_id", type_=ID)).subquery("chosen")),
-)
 _SEVERAL = Prepared(
     "orders_by_id",
     _with_lines(
         _orders(orders.c.order_id == func.any(bindparam("order_ids", type_=IDS))).subquery("chosen")
     ),
 )
-
-
-def get(conn: Connection, order_id: str) -> Order | None:
-    """One order with its lines, as of one snapshot."""
-    return next(_from_rows(_ONE.rows(conn, order_id=order_id)), None)
 
 
 def batch_get(conn: Connection, order_ids: Sequence[str]) -> dict[str, Order]:

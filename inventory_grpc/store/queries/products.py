@@ -91,14 +91,6 @@ def _chosen(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(*_COLUMNS).where(*conditions)
 
 
-_BY_ID = Prepared(
-    "product_by_id",
-    _with_stock(_chosen(products.c.product_id == bindparam("product_id", type_=ID)).subquery()),
-)
-_BY_SKU = Prepared(
-    "product_by_sku",
-    _with_stock(_chosen(products.c.sku == bindparam("sku", type_=KEY), _LIVE).subquery()),
-)
 # Two lookups in a row rather than OR, which would read the whole table.
 _SEVERAL = Prepared(
     "products_by_key",
@@ -108,15 +100,6 @@ _SEVERAL = Prepared(
         .subquery()
     ),
 )
-
-
-def get(conn: Connection, key: ProductKey) -> Product | None:
-    """One product with its stock, as of one snapshot; a deleted one by id only."""
-    if key.product_id:
-        found = _BY_ID.rows(conn, product_id=key.product_id)
-    else:
-        found = _BY_SKU.rows(conn, sku=key.sku)
-    return _product(found[0]) if found else None
 
 
 def batch_get(conn: Connection, keys: Sequence[ProductKey]) -> list[Product]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    bindparam,
     func,
     literal,
     literal_column,
@@ -24,6 +25,8 @@ from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 
 from inventory_grpc.domain.model import Money
 from inventory_grpc.store.engine import PLANNER
+from inventory_grpc.store.prepared import Prepared
+from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import (
     ID,
     KEY,
@@ -39,6 +42,7 @@ IDS = ARRAY(ID)
 KEYS = ARRAY(KEY)
 
 ZERO: ColumnElement[int] = literal_column("0")
+ONE: ColumnElement[int] = literal_column("1")
 """In the statement's text: a prepared one has parameters only for what the caller gives."""
 
 NOW: ColumnElement[datetime] = literal_column("statement_timestamp()", TIME)
@@ -143,10 +147,18 @@ def count(conn: Connection, source: FromClause, conditions: Collection[ColumnEle
     return total
 
 
+_KNOWN_LOCATIONS = Prepared(
+    "known_locations",
+    select(locations.c.location_id).where(
+        locations.c.location_id == bindparam("location_ids", type_=KEYS).any_()
+    ),
+)
+
+
 def known_locations(conn: Connection, location_ids: Collection[str]) -> set[str]:
     """Those that exist, deleted ones too: what they hold stays readable."""
-    column = locations.c.location_id
-    return set(conn.execute(select(column).where(column.in_(location_ids))).scalars())
+    found = _KNOWN_LOCATIONS.rows(conn, location_ids=text_array(location_ids))
+    return {location_id for (location_id,) in found}
 
 
 def order_exists(conn: Connection, order_id: str) -> bool:

@@ -1,24 +1,30 @@
 """Stock levels and what is available. Levels of version 0 are not there for anybody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    ColumnClause,
     ColumnElement,
     Connection,
     FromClause,
     Select,
-    and_,
     bindparam,
+    column,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
     tuple_,
+    union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from inventory_grpc.domain.model import ProductKey, StockLevel
 from inventory_grpc.domain.reads import Availability, StockLevelQuery
@@ -29,6 +35,7 @@ from inventory_grpc.store.queries.rows import (
     IDS,
     IN_ORDER,
     KEYS,
+    ONE,
     ZERO,
     at_live_location,
     held_now,
@@ -46,6 +53,9 @@ _STORED = (
     "version",
     "update_time",
 )
+LevelKey = tuple[ProductKey, str]
+"""A product and a location_id."""
+
 _live = products.c.delete_time.is_(None)
 _stocked = _level.version > ZERO
 _held = held_now().label("held")
@@ -56,42 +66,73 @@ def _counters(level: FromClause, held: ColumnElement[int]) -> list[ColumnElement
     return [level.c.on_hand, level.c.allocated, held, *(level.c[name] for name in _STORED)]
 
 
-def _one(name: str, *conditions: ColumnElement[bool]) -> Prepared:
-    """The product, the location if it is known, the level's counters if it has any."""
-    columns = products.c.product_id, products.c.sku, locations.c.location_id
-    place = bindparam("location_id", type_=KEY)
-    level = and_(
-        _level.product_id == products.c.product_id,
-        _level.location_id == locations.c.location_id,
-        _stocked,
+def _at_places() -> Select[Any]:
+    """For every pair of a known product and a place: the place if it is known, and the level's
+    counters if there are any; all of one snapshot.
+
+    The LIMITs keep the planner from joining all products or levels there are.
+    """
+    by_id = _wanted("ids", IDS, "id_places", ID)
+    by_sku = _wanted("skus", KEYS, "sku_places", KEY)
+    columns = products.c.product_id, products.c.sku
+    of_id = select(*columns).where(products.c.product_id == by_id.c.key).limit(ONE).lateral()
+    of_sku = select(*columns).where(products.c.sku == by_sku.c.key, _live).limit(ONE).lateral()
+    named = union_all(
+        select(literal_column("false").label("by_sku"), by_id.c.place, *of_id.c).join(
+            of_id, true()
+        ),
+        select(literal_column("true"), by_sku.c.place, *of_sku.c).join(of_sku, true()),
+    ).subquery("named")
+    known = locations.c.location_id
+    place = select(known).where(known == named.c.place).limit(ONE).lateral("at")
+    counters = (
+        select(*_counters(stock_levels, _held))
+        .where(
+            _level.product_id == named.c.product_id, _level.location_id == place.c.location_id,
+            _stocked,
+        )
+        .limit(ONE)
+        .lateral("counters")
+    )  # fmt: skip
+    return select(*named.c, *place.c, *counters.c).select_from(
+        named.outerjoin(place, true()).outerjoin(counters, true())
     )
-    statement = (
-        select(*columns, *_counters(stock_levels, _held))
-        .select_from(products)
-        .outerjoin(locations, locations.c.location_id == place)
-        .outerjoin(stock_levels, level)
-        .where(*conditions)
+
+
+def _wanted(keys: str, keys_type: ARRAY[Any], places: str, key_type: TypeEngine[Any]) -> FromClause:
+    """Rows (key, place) of two arrays of one length."""
+    arrays = func.unnest(bindparam(keys, type_=keys_type), bindparam(places, type_=KEYS))
+    columns: tuple[ColumnClause[Any], ...] = column("key", key_type), column("place", KEY)
+    return arrays.table_valued(*columns, name=f"by_{keys}").render_derived()
+
+
+_LEVELS = Prepared("levels_by_key", _at_places())
+
+
+def levels(conn: Connection, keys: Sequence[LevelKey]) -> dict[LevelKey, StockLevel | None]:
+    """The levels of the known products, None where the location is unknown; one snapshot.
+
+    A deleted product is found by id only.
+    """
+    by_id = [key for key in keys if key[0].product_id]
+    by_sku = [key for key in keys if not key[0].product_id]
+    found = _LEVELS.rows(
+        conn,
+        ids=text_array([product.product_id for product, _ in by_id]),
+        id_places=text_array([place for _, place in by_id]),
+        skus=text_array([product.sku for product, _ in by_sku]),
+        sku_places=text_array([place for _, place in by_sku]),
     )
-    return Prepared(name, statement)
+    return dict(map(_level_at, found))
 
 
-_BY_ID = _one("level_by_id", products.c.product_id == bindparam("product_id", type_=ID))
-_BY_SKU = _one("level_by_sku", products.c.sku == bindparam("sku", type_=KEY), _live)
-
-
-def get(conn: Connection, key: ProductKey, location_id: str) -> tuple[bool, StockLevel | None]:
-    """(the product is known, its level there unless the location is unknown), one snapshot."""
-    if key.product_id:
-        found = _BY_ID.rows(conn, product_id=key.product_id, location_id=location_id)
-    else:
-        found = _BY_SKU.rows(conn, sku=key.sku, location_id=location_id)
-    if not found:
-        return False, None
-    product_id, sku, known, *counters = found[0]
+def _level_at(row: Row) -> tuple[LevelKey, StockLevel | None]:
+    is_by_sku, place, product_id, sku, known, *counters = row
+    product = ProductKey("", sku) if is_by_sku else ProductKey(product_id)
     if known is None:
-        return True, None
+        return (product, place), None
     stocked = counters[-2] is not None
-    return True, StockLevel(product_id, sku, known, *(counters if stocked else ()))
+    return (product, place), StockLevel(product_id, sku, known, *(counters if stocked else ()))
 
 
 def page(
@@ -145,7 +186,7 @@ def _availability() -> Select[Any]:
     # Read once, after the snapshot was taken: no level in the answer is younger.
     clock = select(func.clock_timestamp().label("now")).cte("clock")
     held = held_now(now="(SELECT now FROM clock)").label("held")
-    columns = products.c.product_id, products.c.sku
+    columns = products.c.product_id, products.c.sku, _live.label("live")
     by_id = select(*columns).where(products.c.product_id == ids.any_())
     known = by_id.union(select(*columns).where(products.c.sku == skus.any_(), _live)).subquery()
     level = (
@@ -174,21 +215,27 @@ _AVAILABILITY = Prepared("availability", _availability())
 
 def availability(
     conn: Connection, keys: Sequence[ProductKey], location_ids: Sequence[str]
-) -> tuple[list[Availability], datetime]:
-    """The known products with their levels (empty ``location_ids`` = everywhere), and when."""
+) -> tuple[dict[ProductKey, Availability], datetime]:
+    """The known products with their levels (empty ``location_ids`` = everywhere), and when.
+
+    A product is there under its id and, unless it is deleted, under its SKU.
+    """
     found = _AVAILABILITY.rows(
         conn,
         ids=text_array([key.product_id for key in keys if key.product_id]),
         skus=text_array([key.sku for key in keys if not key.product_id]),
         location_ids=text_array(location_ids),
     )
-    by_product = groupby(found, key=lambda row: (row[1], row[2]))
-    return [
-        Availability(product_id, sku, _levels(list(group)))
-        for (product_id, sku), group in by_product
-        if product_id is not None
-    ], found[0][0]
+    by_key: dict[ProductKey, Availability] = {}
+    for (product_id, sku, is_live), group in groupby(found, key=itemgetter(1, 2, 3)):
+        if product_id is None:
+            continue
+        each = Availability(product_id, sku, _levels(product_id, sku, group))
+        by_key[ProductKey(product_id)] = each
+        if is_live:
+            by_key[ProductKey("", sku)] = each
+    return by_key, found[0][0]
 
 
-def _levels(found: list[Row]) -> tuple[StockLevel, ...]:
-    return tuple(StockLevel(*row[1:]) for row in found if row[3] is not None)
+def _levels(product_id: str, sku: str, found: Iterable[Row]) -> tuple[StockLevel, ...]:
+    return tuple(StockLevel(product_id, sku, *row[4:]) for row in found if row[4] is not None)
