@@ -10,7 +10,7 @@ from tests.model.warehouse import End, Line, Outcome, Refused
 
 HOLD_UNITS_MAX = 12
 """Units that one hold may ask for."""
-CALLER_UNITS_MAX = 16
+CALLER_UNITS_MAX = 24
 """Units that all active holds together may have."""
 
 

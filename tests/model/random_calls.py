@@ -56,7 +56,7 @@ class RandomCalls:
             self.random_place: 4,
             self.random_order_change: 6,
             self.random_create_hold: 5,
-            self.random_hold_change: 5,
+            self.random_hold_change: 8,
             self.random_stock: 4,
             self.random_transfer: 2,
             self.random_catalogue: 2,
@@ -84,9 +84,9 @@ class RandomCalls:
     def random_hold_change(self, chance: Random) -> Call:
         """Mostly of one that has not come to its end."""
         hold = "none" if chance.random() < 0.05 else chance.choice([*self.names.holds][-6:])
-        if chance.random() < 0.6:
+        if chance.random() < 0.8:
             hold = chance.choice(self.lasting() or [hold])
-        expected = chance.choice([0, 0, 0, 0, 1, 2])
+        expected = chance.choice([0, 0, 0, 0, 0, 0, 1, 2])
         match chance.choice(
             ["extend", "extend", "convert", "convert", "convert", "release", "sweep"]
         ):
@@ -97,8 +97,8 @@ class RandomCalls:
                 return Call("release_hold", {"hold": hold, "expected": expected})
             case "sweep":
                 return Call("sweep", {"holds": (hold, *self.names.holds)[: chance.randint(1, 3)]})
-        numbers = chance.sample([1, 2, 3], chance.choice([0, 1, 1, 2]))
-        lines = tuple((number, chance.randint(1, 3)) for number in numbers)
+        numbers = chance.sample([1, 2, 3][: chance.choice([2, 2, 3])], chance.choice([0, 1, 1, 2]))
+        lines = tuple((number, chance.choice([1, 1, 1, 2, 3])) for number in numbers)
         how = {"lines": lines, "release": chance.random() < 0.3, "expected": expected}
         return Call("convert_hold", {"hold": hold, "order": self.name("order"), **how})
 
