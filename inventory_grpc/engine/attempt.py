@@ -22,6 +22,7 @@ from inventory_grpc.engine.request import (
     Outcome,
     Request,
     RowRefused,
+    SealCommit,
 )
 from inventory_grpc.store.failures import Failure, failure_of
 from inventory_grpc.store.footprint import Footprint
@@ -69,12 +70,18 @@ class MoreDueError(Exception):
     and that is committed. Nothing else was done."""
 
 
+def unsealed(_commit_id: str) -> bytes:
+    """For whom nobody resumes from: responses end as they are."""
+    return b""
+
+
 def attempt(
     link: Link,
     groups: Sequence[Group],
     encode_refusal: EncodeRefusal,
     budget: HoldBudget = UNLIMITED,
     *,
+    seal: SealCommit = unsealed,
     access: Access = Access.LOCKED,
     must_commit: bool = False,
 ) -> list[Outcome]:
@@ -103,11 +110,12 @@ def attempt(
         answered = [_is_answered(books, group) for group in groups]
         if not all(answered):
             _expire_due(link, books, now, ids, commit_id, access)
-        decision = _Decision(books, now, ids, encode_refusal, budget)
+        decision = _Decision(books, now, ids, encode_refusal, budget, seal(commit_id))
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
         verify = access is Access.VERIFIED
-        calls = write_calls(books, now, commit_id, always=must_commit, verify=verify)
+        always = must_commit or (decision.seal != b"" and _has_responses(books))
+        calls = write_calls(books, now, commit_id, always=always, verify=verify)
         if calls:
             link.commit(calls)
         else:
@@ -137,6 +145,12 @@ def _is_answered(books: Books, group: Group) -> bool:
     return all(
         not request.validate_only and _key(request) in books.answers for request in group.requests
     )
+
+
+def _has_responses(books: Books) -> bool:
+    """They carry this commit's token, also if nothing changed: who waits for it must not do so in
+    vain."""
+    return any(answer.code == 0 for answer in books.new_answers.values())
 
 
 def _is_conflict(error: BaseException) -> bool:
@@ -176,6 +190,8 @@ class _Decision:
     ids: Ids
     encode_refusal: EncodeRefusal
     budget: HoldBudget
+    seal: bytes
+    """At the end of every response that is kept."""
 
     def of_group(self, group: Group) -> Outcome:
         """All or nothing if the group is atomic; harms no other group, whatever happens."""
@@ -233,8 +249,9 @@ class _Decision:
                 self._store(request, code, body, dry)
             raise _RefusedError(Answer(code, body)) from None
         if request.validate_only:
-            result = without_new_ids(request.command, result)
-        body = request.encode(result)
+            body = request.encode(without_new_ids(request.command, result))
+        else:
+            body = request.encode(result) + self.seal
         self._store(request, 0, body, dry)
         return Answer(0, body)
 

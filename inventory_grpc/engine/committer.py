@@ -25,8 +25,9 @@ from inventory_grpc.engine.attempt import (
     LocksNeededError,
     MoreDueError,
     attempt,
+    unsealed,
 )
-from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome
+from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome, SealCommit
 from inventory_grpc.store.blockers import Blocked, find_blocked
 from inventory_grpc.store.failures import Failure, failure_of
 from inventory_grpc.store.footprint import Footprint
@@ -102,6 +103,7 @@ class Committer:
     encode_refusal: EncodeRefusal
     counters: Counters = field(default_factory=Counters)
     budget: HoldBudget = UNLIMITED
+    seal: SealCommit = unsealed
     blocked: Blocked = field(default_factory=Blocked)
     """What the last ``commit`` found held by somebody else."""
 
@@ -147,7 +149,7 @@ class Committer:
         self.counters.transactions += 1
         return attempt(
             self.link, batch.groups, self.encode_refusal, self.budget,
-            access=access, must_commit=batch.must_commit,
+            seal=self.seal, access=access, must_commit=batch.must_commit,
         )  # fmt: skip
 
     def _instead(

@@ -29,6 +29,9 @@ _STORED_WEIGHT: Final = 10
 
 EncodeRefusal = Callable[[DomainError], tuple[int, bytes]]
 """A refusal as (gRPC code, serialized google.rpc.Status), made by the edge."""
+SealCommit = Callable[[str], bytes]
+"""What every response of a commit ends with, from the commit's id: its resume token, as the edge
+encodes it."""
 
 
 @record

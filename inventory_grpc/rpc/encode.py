@@ -4,7 +4,7 @@ These run in the committer's thread, between decision and commit.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from inventory_grpc.domain import model
 from inventory_grpc.domain.results import Conversion, Result, StockChange, Transfer
@@ -12,6 +12,9 @@ from inventory_grpc.rpc import convert
 from inventory_grpc.v1 import holds_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
 
 Encode = Callable[[Result], bytes]
+
+_RESUME_TOKEN_TAG: Final = bytes([15 << 3 | 2])
+"""The same field of every mutation's response, behind all others; of length-delimited type."""
 
 _Expected = TypeVar("_Expected")
 
@@ -128,6 +131,12 @@ def conversion(result: Result) -> bytes:
     convert.hold(source.hold, message.hold)
     convert.order(source.order, message.order)
     return message.SerializeToString()
+
+
+def resume_token(token: str) -> bytes:
+    """``resume_token`` as it stands in the bytes of any mutation's response, at their end."""
+    assert len(token) < 128, "its length is one byte"
+    return _RESUME_TOKEN_TAG + bytes([len(token)]) + token.encode()
 
 
 def _expect(kind: type[_Expected], result: object) -> _Expected:

@@ -8,6 +8,7 @@ from typing import Final, Self
 import grpc
 import structlog
 
+from inventory_grpc.rpc.encode import resume_token
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.rpc.guard import Guard
 from inventory_grpc.rpc.registry import register
@@ -115,7 +116,7 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     assert settings.database_url is not None, "the caller knows the database"
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
-    mutations = Mutations.start(settings, encode_refusal)
+    mutations = Mutations.start(settings, encode_refusal, resume_token)
     reads = Reads.start(settings, threads)
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     names = register(server, build_servicers(mutations, reads), Guard(admission, threads))

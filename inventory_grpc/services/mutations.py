@@ -1,12 +1,13 @@
 """Mutations: the one way to change anything, as coroutines for the edge to await."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from inventory_grpc.domain.budget import HoldBudget
+from inventory_grpc.engine.attempt import unsealed
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
 from inventory_grpc.engine.request import (
@@ -16,14 +17,19 @@ from inventory_grpc.engine.request import (
     Outcome,
     Request,
     RowRefused,
+    SealCommit,
 )
 from inventory_grpc.settings import Settings
 from inventory_grpc.store import book_reads, locks, writes
-from inventory_grpc.store.identity import READ_IDENTITY
+from inventory_grpc.store.identity import READ_IDENTITY, LinkIdentity
 from inventory_grpc.store.link import Link, LinkSettings
+from inventory_grpc.store.resume_tokens import CommitToken, seal
 
 STATEMENTS: Final = (*locks.ALL, *book_reads.ALL, *writes.ALL, READ_IDENTITY)
 """Everything the write path ever sends."""
+
+EncodeToken = Callable[[str], bytes]
+"""A resume token as the last field of a response, made by the edge."""
 
 
 class Mutations:
@@ -34,8 +40,16 @@ class Mutations:
         self.counters = counters
 
     @classmethod
-    def start(cls, settings: Settings, encode_refusal: EncodeRefusal) -> "Mutations":
-        """Inside the running loop. Connects when first needed, so the database may be away."""
+    def start(
+        cls,
+        settings: Settings,
+        encode_refusal: EncodeRefusal,
+        encode_token: EncodeToken | None = None,
+    ) -> "Mutations":
+        """Inside the running loop. Connects when first needed, so the database may be away.
+
+        Without ``encode_token`` responses carry no token.
+        """
         if settings.database_url is None:
             raise ValueError("no database_url")
         links = LinkSettings(
@@ -49,7 +63,9 @@ class Mutations:
         budget = _hold_budget(settings)
 
         def committer(link_settings: LinkSettings) -> Committer:
-            return Committer(Link(link_settings, STATEMENTS), encode_refusal, counters, budget)
+            link = Link(link_settings, STATEMENTS)
+            seal_commit = unsealed if encode_token is None else _sealing(link, encode_token)
+            return Committer(link, encode_refusal, counters, budget, seal_commit)
 
         bounds = BatcherSettings(
             settings.batch_lines_max,
@@ -113,6 +129,15 @@ def _hold_budget(settings: Settings) -> HoldBudget:
         timedelta(seconds=settings.hold_lifetime_seconds_max),
         settings.hold_units_per_caller_max,
     )
+
+
+def _sealing(link: Link, encode_token: EncodeToken) -> SealCommit:
+    identity = LinkIdentity(link)
+
+    def seal_commit(commit_id: str) -> bytes:
+        return encode_token(seal(identity.read(), CommitToken(commit_id)))
+
+    return seal_commit
 
 
 def _answers(outcome: Outcome) -> list[Answer]:

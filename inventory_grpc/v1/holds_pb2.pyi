@@ -263,6 +263,11 @@ class CreateHoldResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     HOLD_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def hold(self) -> Hold:
         """The new hold."""
@@ -271,10 +276,11 @@ class CreateHoldResponse(message.Message):
         self,
         *,
         hold: Hold | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -475,6 +481,11 @@ class ExtendHoldResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     HOLD_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def hold(self) -> Hold:
         """The hold after the change."""
@@ -483,10 +494,11 @@ class ExtendHoldResponse(message.Message):
         self,
         *,
         hold: Hold | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,6 +584,11 @@ class ConvertHoldResponse(message.Message):
 
     HOLD_FIELD_NUMBER: builtins.int
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def hold(self) -> Hold:
         """The hold after the conversion."""
@@ -585,10 +602,11 @@ class ConvertHoldResponse(message.Message):
         *,
         hold: Hold | None = ...,
         order: orders_pb2.Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -637,6 +655,11 @@ class ReleaseHoldResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     HOLD_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def hold(self) -> Hold:
         """The hold after the release."""
@@ -645,9 +668,10 @@ class ReleaseHoldResponse(message.Message):
         self,
         *,
         hold: Hold | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hold", b"hold", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

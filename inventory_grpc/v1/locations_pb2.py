@@ -26,7 +26,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!inventory_grpc/v1/locations.proto\x12\x0cinventory.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x03\n\x08Location\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08priority\x18\x03 \x01(\x05R\x08priority\x12:\n\x06labels\x18\x04 \x03(\x0b\x32\".inventory.v1.Location.LabelsEntryR\x06labels\x12\x18\n\x07version\x18\x05 \x01(\x03R\x07version\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x0b\x64\x65lete_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ndeleteTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x8f\x01\n\x15\x43reateLocationRequest\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"L\n\x16\x43reateLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\"5\n\x12GetLocationRequest\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\"I\n\x13GetLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\"\xad\x01\n\x14ListLocationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12#\n\rinclude_total\x18\x03 \x01(\x08R\x0cincludeTotal\x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1c.inventory.v1.LocationFilterR\x06\x66ilter\"3\n\x0eLocationFilter\x12!\n\x0cshow_deleted\x18\x01 \x01(\x08R\x0bshowDeleted\"\xa8\x01\n\x15ListLocationsResponse\x12\x34\n\tlocations\x18\x01 \x03(\x0b\x32\x16.inventory.v1.LocationR\tlocations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\"\n\ntotal_size\x18\x03 \x01(\x03H\x00R\ttotalSize\x88\x01\x01\x42\r\n\x0b_total_size\"\xf7\x01\n\x15UpdateLocationRequest\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12)\n\x10\x65xpected_version\x18\x03 \x01(\x03R\x0f\x65xpectedVersion\x12\x1d\n\nrequest_id\x18\x04 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x05 \x01(\x08R\x0cvalidateOnly\"L\n\x16UpdateLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\"\xa7\x01\n\x15\x44\x65leteLocationRequest\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\x12)\n\x10\x65xpected_version\x18\x02 \x01(\x03R\x0f\x65xpectedVersion\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\"L\n\x16\x44\x65leteLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location2\xd6\x03\n\x0fLocationService\x12[\n\x0e\x43reateLocation\x12#.inventory.v1.CreateLocationRequest\x1a$.inventory.v1.CreateLocationResponse\x12R\n\x0bGetLocation\x12 .inventory.v1.GetLocationRequest\x1a!.inventory.v1.GetLocationResponse\x12X\n\rListLocations\x12\".inventory.v1.ListLocationsRequest\x1a#.inventory.v1.ListLocationsResponse\x12[\n\x0eUpdateLocation\x12#.inventory.v1.UpdateLocationRequest\x1a$.inventory.v1.UpdateLocationResponse\x12[\n\x0e\x44\x65leteLocation\x12#.inventory.v1.DeleteLocationRequest\x1a$.inventory.v1.DeleteLocationResponseB/\n\x0cinventory.v1P\x01Z\x1dinventory_grpc/v1;inventoryv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!inventory_grpc/v1/locations.proto\x12\x0cinventory.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x03\n\x08Location\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x1a\n\x08priority\x18\x03 \x01(\x05R\x08priority\x12:\n\x06labels\x18\x04 \x03(\x0b\x32\".inventory.v1.Location.LabelsEntryR\x06labels\x12\x18\n\x07version\x18\x05 \x01(\x03R\x07version\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x0b\x64\x65lete_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ndeleteTime\x1a\x39\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x8f\x01\n\x15\x43reateLocationRequest\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"o\n\x16\x43reateLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12!\n\x0cresume_token\x18\x0f \x01(\tR\x0bresumeToken\"5\n\x12GetLocationRequest\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\"I\n\x13GetLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\"\xad\x01\n\x14ListLocationsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12#\n\rinclude_total\x18\x03 \x01(\x08R\x0cincludeTotal\x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1c.inventory.v1.LocationFilterR\x06\x66ilter\"3\n\x0eLocationFilter\x12!\n\x0cshow_deleted\x18\x01 \x01(\x08R\x0bshowDeleted\"\xa8\x01\n\x15ListLocationsResponse\x12\x34\n\tlocations\x18\x01 \x03(\x0b\x32\x16.inventory.v1.LocationR\tlocations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\"\n\ntotal_size\x18\x03 \x01(\x03H\x00R\ttotalSize\x88\x01\x01\x42\r\n\x0b_total_size\"\xf7\x01\n\x15UpdateLocationRequest\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12)\n\x10\x65xpected_version\x18\x03 \x01(\x03R\x0f\x65xpectedVersion\x12\x1d\n\nrequest_id\x18\x04 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x05 \x01(\x08R\x0cvalidateOnly\"o\n\x16UpdateLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12!\n\x0cresume_token\x18\x0f \x01(\tR\x0bresumeToken\"\xa7\x01\n\x15\x44\x65leteLocationRequest\x12\x1f\n\x0blocation_id\x18\x01 \x01(\tR\nlocationId\x12)\n\x10\x65xpected_version\x18\x02 \x01(\x03R\x0f\x65xpectedVersion\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x04 \x01(\x08R\x0cvalidateOnly\"o\n\x16\x44\x65leteLocationResponse\x12\x32\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.LocationR\x08location\x12!\n\x0cresume_token\x18\x0f \x01(\tR\x0bresumeToken2\xd6\x03\n\x0fLocationService\x12[\n\x0e\x43reateLocation\x12#.inventory.v1.CreateLocationRequest\x1a$.inventory.v1.CreateLocationResponse\x12R\n\x0bGetLocation\x12 .inventory.v1.GetLocationRequest\x1a!.inventory.v1.GetLocationResponse\x12X\n\rListLocations\x12\".inventory.v1.ListLocationsRequest\x1a#.inventory.v1.ListLocationsResponse\x12[\n\x0eUpdateLocation\x12#.inventory.v1.UpdateLocationRequest\x1a$.inventory.v1.UpdateLocationResponse\x12[\n\x0e\x44\x65leteLocation\x12#.inventory.v1.DeleteLocationRequest\x1a$.inventory.v1.DeleteLocationResponseB/\n\x0cinventory.v1P\x01Z\x1dinventory_grpc/v1;inventoryv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,25 +43,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATELOCATIONREQUEST']._serialized_start=556
   _globals['_CREATELOCATIONREQUEST']._serialized_end=699
   _globals['_CREATELOCATIONRESPONSE']._serialized_start=701
-  _globals['_CREATELOCATIONRESPONSE']._serialized_end=777
-  _globals['_GETLOCATIONREQUEST']._serialized_start=779
-  _globals['_GETLOCATIONREQUEST']._serialized_end=832
-  _globals['_GETLOCATIONRESPONSE']._serialized_start=834
-  _globals['_GETLOCATIONRESPONSE']._serialized_end=907
-  _globals['_LISTLOCATIONSREQUEST']._serialized_start=910
-  _globals['_LISTLOCATIONSREQUEST']._serialized_end=1083
-  _globals['_LOCATIONFILTER']._serialized_start=1085
-  _globals['_LOCATIONFILTER']._serialized_end=1136
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=1139
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=1307
-  _globals['_UPDATELOCATIONREQUEST']._serialized_start=1310
-  _globals['_UPDATELOCATIONREQUEST']._serialized_end=1557
-  _globals['_UPDATELOCATIONRESPONSE']._serialized_start=1559
-  _globals['_UPDATELOCATIONRESPONSE']._serialized_end=1635
-  _globals['_DELETELOCATIONREQUEST']._serialized_start=1638
-  _globals['_DELETELOCATIONREQUEST']._serialized_end=1805
-  _globals['_DELETELOCATIONRESPONSE']._serialized_start=1807
-  _globals['_DELETELOCATIONRESPONSE']._serialized_end=1883
-  _globals['_LOCATIONSERVICE']._serialized_start=1886
-  _globals['_LOCATIONSERVICE']._serialized_end=2356
+  _globals['_CREATELOCATIONRESPONSE']._serialized_end=812
+  _globals['_GETLOCATIONREQUEST']._serialized_start=814
+  _globals['_GETLOCATIONREQUEST']._serialized_end=867
+  _globals['_GETLOCATIONRESPONSE']._serialized_start=869
+  _globals['_GETLOCATIONRESPONSE']._serialized_end=942
+  _globals['_LISTLOCATIONSREQUEST']._serialized_start=945
+  _globals['_LISTLOCATIONSREQUEST']._serialized_end=1118
+  _globals['_LOCATIONFILTER']._serialized_start=1120
+  _globals['_LOCATIONFILTER']._serialized_end=1171
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=1174
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=1342
+  _globals['_UPDATELOCATIONREQUEST']._serialized_start=1345
+  _globals['_UPDATELOCATIONREQUEST']._serialized_end=1592
+  _globals['_UPDATELOCATIONRESPONSE']._serialized_start=1594
+  _globals['_UPDATELOCATIONRESPONSE']._serialized_end=1705
+  _globals['_DELETELOCATIONREQUEST']._serialized_start=1708
+  _globals['_DELETELOCATIONREQUEST']._serialized_end=1875
+  _globals['_DELETELOCATIONRESPONSE']._serialized_start=1877
+  _globals['_DELETELOCATIONRESPONSE']._serialized_end=1988
+  _globals['_LOCATIONSERVICE']._serialized_start=1991
+  _globals['_LOCATIONSERVICE']._serialized_end=2461
 # @@protoc_insertion_point(module_scope)

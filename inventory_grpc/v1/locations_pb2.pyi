@@ -135,6 +135,11 @@ class CreateLocationResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     LOCATION_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def location(self) -> Location:
         """The new location."""
@@ -143,10 +148,11 @@ class CreateLocationResponse(message.Message):
         self,
         *,
         location: Location | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -325,6 +331,11 @@ class UpdateLocationResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     LOCATION_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def location(self) -> Location:
         """The location after the change."""
@@ -333,10 +344,11 @@ class UpdateLocationResponse(message.Message):
         self,
         *,
         location: Location | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,6 +391,11 @@ class DeleteLocationResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     LOCATION_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def location(self) -> Location:
         """The location, deleted."""
@@ -387,9 +404,10 @@ class DeleteLocationResponse(message.Message):
         self,
         *,
         location: Location | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location", b"location", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

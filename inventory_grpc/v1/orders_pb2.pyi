@@ -373,6 +373,11 @@ class CreateOrderResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def order(self) -> Order:
         """The new order."""
@@ -381,10 +386,11 @@ class CreateOrderResponse(message.Message):
         self,
         *,
         order: Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -727,6 +733,11 @@ class UpdateOrderStatusResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def order(self) -> Order:
         """The order after the change."""
@@ -735,10 +746,11 @@ class UpdateOrderStatusResponse(message.Message):
         self,
         *,
         order: Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -881,6 +893,11 @@ class ShipOrderResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def order(self) -> Order:
         """The order after the change."""
@@ -889,10 +906,11 @@ class ShipOrderResponse(message.Message):
         self,
         *,
         order: Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -953,6 +971,11 @@ class CancelOrderResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def order(self) -> Order:
         """The order after the change."""
@@ -961,10 +984,11 @@ class CancelOrderResponse(message.Message):
         self,
         *,
         order: Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1051,6 +1075,11 @@ class ReturnOrderResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def order(self) -> Order:
         """The order after the change."""
@@ -1059,10 +1088,11 @@ class ReturnOrderResponse(message.Message):
         self,
         *,
         order: Order | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order", b"order", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -247,6 +247,11 @@ class CreateProductResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def product(self) -> Product:
         """The new product."""
@@ -255,10 +260,11 @@ class CreateProductResponse(message.Message):
         self,
         *,
         product: Product | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -650,6 +656,11 @@ class UpdateProductResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def product(self) -> Product:
         """The product after the change."""
@@ -658,10 +669,11 @@ class UpdateProductResponse(message.Message):
         self,
         *,
         product: Product | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -706,6 +718,11 @@ class DeleteProductResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def product(self) -> Product:
         """The product, deleted."""
@@ -714,10 +731,11 @@ class DeleteProductResponse(message.Message):
         self,
         *,
         product: Product | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -760,6 +778,11 @@ class UndeleteProductResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def product(self) -> Product:
         """The product, live again."""
@@ -768,9 +791,10 @@ class UndeleteProductResponse(message.Message):
         self,
         *,
         product: Product | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -382,6 +382,11 @@ class AdjustStockResponse(message.Message):
 
     STOCK_LEVEL_FIELD_NUMBER: builtins.int
     MOVEMENT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def stock_level(self) -> StockLevel:
         """The level after the change."""
@@ -395,10 +400,11 @@ class AdjustStockResponse(message.Message):
         *,
         stock_level: StockLevel | None = ...,
         movement: StockMovement | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "stock_level", b"stock_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "stock_level", b"stock_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "resume_token", b"resume_token", "stock_level", b"stock_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -561,6 +567,11 @@ class SetStockResponse(message.Message):
 
     STOCK_LEVEL_FIELD_NUMBER: builtins.int
     MOVEMENT_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def stock_level(self) -> StockLevel:
         """The level after the count."""
@@ -574,10 +585,11 @@ class SetStockResponse(message.Message):
         *,
         stock_level: StockLevel | None = ...,
         movement: StockMovement | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "stock_level", b"stock_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "stock_level", b"stock_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "resume_token", b"resume_token", "stock_level", b"stock_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -655,6 +667,11 @@ class SetStockPolicyResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     STOCK_LEVEL_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def stock_level(self) -> StockLevel:
         """The level after the change."""
@@ -663,10 +680,11 @@ class SetStockPolicyResponse(message.Message):
         self,
         *,
         stock_level: StockLevel | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["stock_level", b"stock_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["stock_level", b"stock_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["resume_token", b"resume_token", "stock_level", b"stock_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -749,8 +767,13 @@ class TransferStockResponse(message.Message):
     TRANSFER_ID_FIELD_NUMBER: builtins.int
     STOCK_LEVELS_FIELD_NUMBER: builtins.int
     MOVEMENTS_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
     transfer_id: builtins.str
     """A UUIDv7; both movements of a line carry it."""
+    resume_token: builtins.str
+    """Stands for this change, and for all that was there before it: as the min_token of a read, or to
+    stream what came after it. Empty with validate_only.
+    """
     @builtins.property
     def stock_levels(self) -> containers.RepeatedCompositeFieldContainer[StockLevel]:
         """Every level it touched, after it, by product_id and location_id."""
@@ -765,10 +788,11 @@ class TransferStockResponse(message.Message):
         transfer_id: builtins.str = ...,
         stock_levels: abc.Iterable[StockLevel] | None = ...,
         movements: abc.Iterable[StockMovement] | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["movements", b"movements", "stock_levels", b"stock_levels", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["movements", b"movements", "resume_token", b"resume_token", "stock_levels", b"stock_levels", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

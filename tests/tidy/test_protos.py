@@ -109,6 +109,16 @@ def test_a_mutation_of_something_existing_takes_its_expected_version(
         assert _type(method.input_type, "expected_version") == FieldDescriptor.TYPE_INT64
 
 
+@_of_singular
+def test_a_mutation_answers_a_token_behind_all_that_its_response_may_ever_have(
+    method: MethodDescriptor,
+) -> None:
+    # Put there as bytes, without knowing the rest: last and of the same number everywhere.
+    token = method.output_type.fields[-1]
+    assert (token.name, token.number) == ("resume_token", 15)
+    assert token.type == FieldDescriptor.TYPE_STRING
+
+
 @_of_list
 def test_a_list_is_paged(method: MethodDescriptor) -> None:
     assert {"page_size", "page_token", "include_total"} <= set(method.input_type.fields_by_name)
