@@ -18,7 +18,9 @@ from typing import Any, Final, Generic, TypeVar
 from inventory_grpc.domain.errors import DatabaseUnavailable, DomainError
 
 KEYS_MAX: Final = 1_000
-"""Keys of one query; a call that has more, or as many, has a query of its own."""
+"""Keys of one query; a call that has as many has a query of its own."""
+LARGE_KEYS_MAX: Final = 100
+"""The same where what is found may be large: an order can have 1,000 lines."""
 
 _RETRY_SECONDS_MAX: Final = 0.5
 """A query that fails sooner lost its connection, and with it all that were gathered: a new

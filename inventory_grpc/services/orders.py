@@ -7,7 +7,7 @@ from typing import TypeVar
 from inventory_grpc.domain.errors import OrderNotFound
 from inventory_grpc.domain.model import Order, OrderEvent
 from inventory_grpc.domain.reads import OrderEventQuery, OrderQuery, Page, PageRequest
-from inventory_grpc.services.coalesce import Gatherer
+from inventory_grpc.services.coalesce import LARGE_KEYS_MAX, Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
@@ -23,7 +23,7 @@ class Orders:
     def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
-        self.gatherer = Gatherer(threads, self._found)
+        self.gatherer = Gatherer(threads, self._found, LARGE_KEYS_MAX)
 
     async def get(self, order_id: str, time_left: float, answer: Callable[[Order], A]) -> A:
         """What ``answer``, in a thread, makes of one order. Raises OrderNotFound."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from inventory_grpc.domain.errors import ProductNotFound
 from inventory_grpc.domain.model import Product, ProductKey
 from inventory_grpc.domain.reads import Page, PageRequest, ProductQuery
-from inventory_grpc.services.coalesce import Gatherer
+from inventory_grpc.services.coalesce import LARGE_KEYS_MAX, Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
@@ -22,7 +22,7 @@ class Products:
     def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
-        self.gatherer = Gatherer(threads, self._found)
+        self.gatherer = Gatherer(threads, self._found, LARGE_KEYS_MAX)
 
     async def get(self, key: ProductKey, time_left: float, answer: Callable[[Product], A]) -> A:
         """What ``answer``, in a thread, makes of one product; of a deleted one by id only.
