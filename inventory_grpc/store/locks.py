@@ -244,6 +244,11 @@ LEVELS_OF_PLACES: Final = Statement(
 )
 """Which stock levels each product id, SKU, order, hold or location stands for; not locked."""
 
+LOCK_STREAM: Final = Statement(
+    "lock_stream", "SELECT h.position FROM stream_head h ORDER BY h.id FOR UPDATE", {}
+)
+"""The sequencer's turn; its only lock, and not one of the write path's."""
+
 ALL: Final = (
     LOCK_ORDERS,
     LOCK_HOLDS,

@@ -1,6 +1,6 @@
 """Holds with their lines, the orders they became and the status they have at that moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -26,7 +26,8 @@ from inventory_grpc.domain.status import HoldStatus
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.prepared import Prepared, Row
 from inventory_grpc.store.queries.hold_pages import COLUMNS, conditions, hold_page, hold_rows
-from inventory_grpc.store.queries.rows import IN_ORDER, NOW
+from inventory_grpc.store.queries.rows import IDS, IN_ORDER, NOW
+from inventory_grpc.store.statements import text_array
 from inventory_grpc.store.tables import ID, hold_lines, holds, orders, products
 
 _hold = holds.c
@@ -81,9 +82,23 @@ _ONE = Prepared(
 )
 
 
+_SEVERAL = Prepared(
+    "holds_by_id",
+    _with_lines(
+        hold_rows(_hold.hold_id == func.any(bindparam("hold_ids", type_=IDS))).subquery("chosen")
+    ),
+)
+
+
 def get(conn: Connection, hold_id: str) -> Hold | None:
     """One hold with its lines, as of one snapshot."""
     return next(_from_rows(_ONE.rows(conn, hold_id=hold_id)), None)
+
+
+def batch_get(conn: Connection, hold_ids: Sequence[str]) -> dict[str, Hold]:
+    """Those that exist, by id, as of one snapshot."""
+    rows = _SEVERAL.rows(conn, hold_ids=text_array(hold_ids))
+    return {hold.hold_id: hold for hold in _from_rows(rows)}
 
 
 def page(
