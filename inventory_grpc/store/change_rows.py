@@ -1,6 +1,6 @@
 """What the change stream reads: rows by commit, each found by index, however large the tables are.
 
-Per commit and never all at once (OFFSET 0), because the planner takes a hundred commits for half
+Per commit and never all at once (LIMIT ALL), because the planner takes a hundred commits for half
 of a table that it has no statistics of.
 """
 
@@ -53,7 +53,7 @@ _MOVEMENTS: Final = text(f"""
               WHERE m.movement_id > c.commit_id AND m.movement_id <= c.top
                 AND m.movement_id > :lowest AND m.movement_id <= :highest
                 AND m.commit_id = c.commit_id
-              ORDER BY m.movement_id OFFSET 0) m""")  # noqa: S608
+              ORDER BY m.movement_id LIMIT ALL) m""")  # noqa: S608
 
 _ORDER_COLUMNS: Final = """e.event_id::text, e.order_id::text, e.kind, e.from_status, e.to_status,
                     e.lines, e.reason, e.actor, e.request_id::text, e.order_version, e.occur_time"""
@@ -68,7 +68,7 @@ _PRODUCT_COLUMNS: Final = """e.event_id::text, e.actor, e.request_id::text, e.pr
 def _of_commits(columns: str, table: str) -> TextClause:
     return text(
         f"SELECT c.commit_id::text, e.* FROM {_COMMITS}, LATERAL ("  # noqa: S608
-        f"SELECT {columns} FROM {table} e WHERE e.commit_id = c.commit_id OFFSET 0) e"
+        f"SELECT {columns} FROM {table} e WHERE e.commit_id = c.commit_id LIMIT ALL) e"
     )
 
 
@@ -78,7 +78,7 @@ def _before(columns: str, table: str, key: str, version: str, also: str = "") ->
         f"SELECT e.* FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS bigint[]))"  # noqa: S608
         f" AS w (id, version), LATERAL (SELECT {columns} FROM {table} e"
         f" WHERE e.{key} = w.id AND e.{version} < w.version {also}"
-        f" ORDER BY e.{version} OFFSET 0) e"
+        f" ORDER BY e.{version} LIMIT ALL) e"
     )
 
 
