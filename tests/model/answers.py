@@ -120,7 +120,7 @@ def _level_said(level: stock_pb2.StockLevel) -> Outcome:
     }
 
 
-# -- times -----------------------------------------------------------------------------------------
+# -- what only the database knows ------------------------------------------------------------------
 
 
 class About:
@@ -138,15 +138,23 @@ class About:
     __hash__ = None  # type: ignore[assignment]
 
 
-def timed(fact: Any, names: Names) -> Any:
-    """What the model says, with the times of the database."""
+def in_database(expected: Outcome, names: Names) -> Outcome:
+    """What the model says, with the times of the database, and without the name of an order that
+    was undone with its batch: nobody has learned its id."""
+    said: Outcome = _timed(expected, names)
+    if "reason" in said and "order" in said and said["order"] not in names.orders:
+        said["order"] = ""
+    return said
+
+
+def _timed(fact: Any, names: Names) -> Any:
     match fact:
         case End():
             return names.ends.get(fact, About(fact.days))
         case dict():
-            return {name: timed(each, names) for name, each in fact.items()}
+            return {name: _timed(each, names) for name, each in fact.items()}
         case list() | tuple():
-            return type(fact)(timed(each, names) for each in fact)
+            return type(fact)(_timed(each, names) for each in fact)
     return fact
 
 

@@ -18,7 +18,7 @@ from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.sweeping import expire_holds
 from tests.concurrency.harness import request
 from tests.model import rows
-from tests.model.answers import observed, remember, timed
+from tests.model.answers import in_database, observed, remember
 from tests.model.calls import NOBODY, Call, command_of
 from tests.model.holdings import is_active
 from tests.model.random_calls import LETTERS, PLACES, RandomCalls, Sent
@@ -207,7 +207,7 @@ class Machine(RandomCalls, RuleBasedStateMachine):
         seen = observed(call, command_of(call, self.names), answer, self.names)
         self.seen[call.name, seen.get("reason", "OK")] += 1
         assert seen.get("reason") == expected.get("reason"), f"{call}: {seen}, not {expected}"
-        for name, fact in timed(expected, self.names).items():
+        for name, fact in in_database(expected, self.names).items():
             got = _sorted(name, seen[name])
             assert got == _sorted(name, fact), f"{call}: {name} is {seen[name]}, not {fact}"
         if not dry:
