@@ -140,6 +140,29 @@ class Settings(BaseSettings):
     streams_max: int = Field(
         100, ge=1, le=10_000, description="Concurrent streams of one client connection."
     )
+    watch_streams_max: int = Field(
+        2_000, ge=0, le=1_000_000, description="Streams of changes per process."
+    )
+    watch_queue_max: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Changes that a stream may fall behind before it is cut off.",
+    )
+    watch_seconds_max: float = Field(
+        600.0,
+        ge=0.1,
+        le=86_400,
+        allow_inf_nan=False,
+        description="How long a stream of changes lasts, give or take a fifth; its client resumes.",
+    )
+    watch_checkpoint_seconds: float = Field(
+        10.0,
+        ge=0.01,
+        le=3_600,
+        allow_inf_nan=False,
+        description="After how long without a message a stream of changes gets a fresh token.",
+    )
     drain_seconds: int = Field(
         30, ge=0, le=3_600, description="How long a stopping server finishes what is in flight."
     )

@@ -7,7 +7,7 @@ the event loop; the committers run in threads of their own.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -114,6 +114,11 @@ class Batcher:
         waiter = asyncio.get_running_loop().create_future()
         number = next(self._numbers)
         return Ticket(group, waiter, expires, number, group.lines, group.optimistic)
+
+    def on_batch(self, ended: Callable[[], None]) -> None:
+        """Have ``ended`` called on the event loop behind every batch, committed or not."""
+        for lane in (*self._lanes, self._side.lane, self._apart.lane):
+            lane.ended = ended
 
     async def close(self) -> None:
         """Take nothing new, finish what is queued, then close the connections."""

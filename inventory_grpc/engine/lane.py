@@ -49,6 +49,8 @@ class Lane:
     thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="committer")
     )
+    ended: Callable[[], None] = lambda: None
+    """Called on the event loop behind every batch: something may have been committed."""
 
     def run(self, batch: list[Ticket], lock_timeout_ms: int, done: Done) -> None:
         """Commit the batch in the lane's thread; ``done`` is called on the event loop."""
@@ -64,7 +66,11 @@ class Lane:
             error = future.exception()
             outcomes = future.result() if error is None else [_as_bug(error)] * len(batch)
             # One wake-up per batch, not per waiter.
-            loop.call_soon_threadsafe(done, self, batch, outcomes)
+            loop.call_soon_threadsafe(deliver, outcomes)
+
+        def deliver(outcomes: Sequence[Outcome]) -> None:
+            done(self, batch, outcomes)
+            self.ended()
 
         self.thread.submit(commit).add_done_callback(finished)
 

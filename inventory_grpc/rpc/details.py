@@ -36,7 +36,7 @@ def details_of(
             details = [_bad_request(error.violations, info, room)]
         case errors.InsufficientStock():
             details = [_insufficient_stock(error.shortages, info, room)]
-        case errors.HoldBudgetExceeded():
+        case errors.HoldBudgetExceeded() | errors.SlowConsumer():
             details = [_quota_failure(error), *_retry_info(error.retry_after_ms)]
         case errors.Unavailable():
             details = _retry_info(error.retry_after_ms)
@@ -76,7 +76,9 @@ def _precondition_failure(
     return detail
 
 
-def _quota_failure(error: errors.HoldBudgetExceeded) -> error_details_pb2.QuotaFailure:
+def _quota_failure(
+    error: errors.HoldBudgetExceeded | errors.SlowConsumer,
+) -> error_details_pb2.QuotaFailure:
     detail = error_details_pb2.QuotaFailure()
     detail.violations.add(
         subject=f"{error.subject_type}:{cut(error.subject, 256)}",

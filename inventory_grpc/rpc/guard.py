@@ -2,7 +2,8 @@
 
 1. Bytes that are no message of the method's type: MALFORMED_REQUEST.
 2. Admission: OVERLOADED, DRAINING.
-3. The handler; a plain function or generator runs in threads.
+3. The handler; a plain function or generator runs in threads. A coroutine function that streams
+   may go on for long, so that such calls have an admission of their own.
 4. A refusal becomes its status. Cancellation passes. Anything else is a bug: the caller gets an
    opaque INTERNAL with an incident id, the log everything under the same id.
 """
@@ -46,10 +47,16 @@ class Malformed:
 class Guard:
     """Wraps handlers; one per server."""
 
-    def __init__(self, admission: Admission, threads: Executor) -> None:
-        """``threads`` runs the plain handlers, because nothing blocking runs on the loop."""
+    def __init__(
+        self, admission: Admission, threads: Executor, streams: Admission | None = None
+    ) -> None:
+        """``threads`` runs the plain handlers, because nothing blocking runs on the loop.
+
+        ``streams`` admits the calls of asynchronous handlers that stream; None: like the others.
+        """
         self._admission = admission
         self._threads = threads
+        self._streams = streams or admission
 
     def wrap(self, method: str, handler: MethodHandler) -> MethodHandler:
         """The same method (``/package.Service/Method``), guarded. One request message only."""
@@ -58,22 +65,24 @@ class Guard:
             raise TypeError(f"{method} does not take one protobuf message")
         decode = cast("Decode", _never_raising(decode))
         if handler.unary_stream is not None:
-            stream = streaming(cast("Streaming", handler.unary_stream), self._threads)
             return grpc.unary_stream_rpc_method_handler(
-                cast("GrpcStream", self._guarded(method, stream)), decode, _as_bytes
+                cast("GrpcStream", self._stream(method, handler)), decode, _as_bytes
             )
-        return grpc.unary_unary_rpc_method_handler(
-            cast("GrpcBehavior", self._guarded(method, self._unary(handler))), decode, _as_bytes
-        )
+        guarded = self._guarded(method, self._unary(handler), self._admission)
+        return grpc.unary_unary_rpc_method_handler(cast("GrpcBehavior", guarded), decode, _as_bytes)
+
+    def _stream(self, method: str, handler: MethodHandler) -> Handler:
+        if inspect.iscoroutinefunction(handler.unary_stream):
+            return self._guarded(method, cast("Handler", handler.unary_stream), self._streams)
+        stream = streaming(cast("Streaming", handler.unary_stream), self._threads)
+        return self._guarded(method, stream, self._admission)
 
     def _unary(self, handler: MethodHandler) -> Handler:
         if inspect.iscoroutinefunction(handler.unary_unary):
             return cast("Handler", handler.unary_unary)
         return answering(cast("Blocking", handler.unary_unary), self._threads)
 
-    def _guarded(self, method: str, handler: Handler) -> Handler:
-        admission = self._admission
-
+    def _guarded(self, method: str, handler: Handler, admission: Admission) -> Handler:
         async def call(request: Message | Malformed, context: Context) -> Reply:
             try:
                 if isinstance(request, Malformed):

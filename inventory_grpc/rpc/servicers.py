@@ -1,8 +1,9 @@
-"""The five services, each put together from its reads and its writes."""
+"""The six services, each put together from its reads and its writes."""
 
 from collections.abc import Callable
 from typing import Any
 
+from inventory_grpc.rpc.reads.changes import ChangeReads, WatchLimits
 from inventory_grpc.rpc.reads.consistency import ConsistencyReads
 from inventory_grpc.rpc.reads.holds import HoldReads
 from inventory_grpc.rpc.reads.locations import LocationReads
@@ -14,9 +15,11 @@ from inventory_grpc.rpc.writes.locations import LocationWrites
 from inventory_grpc.rpc.writes.orders import OrderWrites
 from inventory_grpc.rpc.writes.products import ProductWrites
 from inventory_grpc.rpc.writes.stock import StockWrites
+from inventory_grpc.services.changes import Changes
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import (
+    changes_pb2_grpc,
     holds_pb2_grpc,
     locations_pb2_grpc,
     orders_pb2_grpc,
@@ -53,12 +56,22 @@ class OrderServicer(Services, OrderReads, OrderWrites):
     """inventory.v1.OrderService."""
 
 
+class ChangeServicer(ChangeReads):
+    """inventory.v1.ChangeService."""
+
+    def __init__(self, changes: Changes, limits: WatchLimits) -> None:
+        self.changes = changes
+        self.watch_limits = limits
+
+
 # The generated functions are typed for servicers that answer messages, given a context of gRPC's;
 # ours answer bytes and are given less. They look methods up by name, and a missing one raises.
-Registration = tuple[Services, Callable[[Any, Any], None]]
+Registration = tuple[object, Callable[[Any, Any], None]]
 
 
-def build_servicers(mutations: Mutations, reads: Reads) -> list[Registration]:
+def build_servicers(
+    mutations: Mutations, reads: Reads, changes: Changes, limits: WatchLimits
+) -> list[Registration]:
     """Every servicer with the generated function that registers it."""
     return [
         (
@@ -80,5 +93,9 @@ def build_servicers(mutations: Mutations, reads: Reads) -> list[Registration]:
         (
             OrderServicer(mutations, reads),
             orders_pb2_grpc.add_OrderServiceServicer_to_server,
+        ),
+        (
+            ChangeServicer(changes, limits),
+            changes_pb2_grpc.add_ChangeServiceServicer_to_server,
         ),
     ]

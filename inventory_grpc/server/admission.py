@@ -19,8 +19,10 @@ DRAINING_RETRY_MS: Final = 1_000
 class Admission:
     """Counts the calls in flight. Belongs to one event loop."""
 
-    def __init__(self, in_flight_max: int) -> None:
+    def __init__(self, in_flight_max: int, limit: str = "in_flight") -> None:
+        """``limit`` is how the refused are told of it."""
         self._in_flight_max = in_flight_max
+        self._limit = limit
         self._in_flight = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -36,7 +38,7 @@ class Admission:
         if self._draining:
             raise Draining(retry_after_ms=DRAINING_RETRY_MS)
         if self._in_flight >= self._in_flight_max:
-            raise Overloaded("in_flight", retry_after_ms=OVERLOADED_RETRY_MS)
+            raise Overloaded(self._limit, retry_after_ms=OVERLOADED_RETRY_MS)
         self._in_flight += 1
         self._idle.clear()
 

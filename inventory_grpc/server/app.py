@@ -23,6 +23,7 @@ from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
 from inventory_grpc.server.sweeping import Sweeper
 from inventory_grpc.server.threads import DaemonThreads
+from inventory_grpc.server.watching import Watching
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.settings import Settings
@@ -48,6 +49,7 @@ class _Parts:
     watch: DatabaseWatch
     pruner: Pruner
     sweeper: Sweeper
+    watching: Watching
     ready: asyncio.Event
 
 
@@ -78,6 +80,7 @@ class Application:
         parts.watch.start()
         parts.pruner.start()
         parts.sweeper.start()
+        parts.watching.start()
         return cls(settings, parts, wanted if wanted.path else wanted.with_port(port))
 
     @property
@@ -105,8 +108,10 @@ class Application:
         # Balancers that ask for the health need a moment in which calls still succeed.
         await asyncio.sleep(settings.drain_notice_ms / 1000)
         parts.admission.drain()
+        parts.watching.drain()
         if not await parts.admission.wait_idle(settings.drain_seconds):
             _log.warning("drain_cut_short", in_flight=parts.admission.in_flight)
+        await parts.watching.wait_ended(settings.drain_seconds)
         closed = await _close(parts)
         _log.info("stopped")
         return closed
@@ -119,7 +124,9 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     mutations = Mutations.start(settings, encode_refusal, resume_token)
     reads = Reads.start(settings, threads)
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
-    names = register(server, build_servicers(mutations, reads), Guard(admission, threads))
+    watching = Watching(settings, mutations)
+    servicers = build_servicers(mutations, reads, watching.changes, watching.limits)
+    names = register(server, servicers, Guard(admission, threads, watching.admission))
     health = Health(names)
     health.add_to(server)
     if settings.reflection:
@@ -135,14 +142,16 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     pruner = Pruner(settings.database_url, timedelta(hours=settings.answers_kept_hours))
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
-        mutations, reads, threads, admission, health, server, watch, pruner, sweeper, ready
-    )
+        mutations, reads, threads, admission, health, server, watch, pruner, sweeper, watching,
+        ready,
+    )  # fmt: skip
 
 
 async def _close(parts: _Parts) -> bool:
     parts.health.close()
     await parts.server.stop(_FLUSH_SECONDS)
     await parts.sweeper.stop()
+    await parts.watching.stop()
     closed = await _close_mutations(parts.mutations)
     # A read whose caller is gone may still run; its time is limited.
     parts.threads.shutdown()

@@ -81,6 +81,10 @@ class Mutations:
         """Groups that wait for their batch."""
         return self._batcher.queued
 
+    def on_commit(self, committed: Callable[[], None]) -> None:
+        """Have ``committed`` called on the event loop whenever something may have been."""
+        self._batcher.on_batch(committed)
+
     async def close(self) -> None:
         """Finish what is queued, then close the connections."""
         await self._batcher.close()

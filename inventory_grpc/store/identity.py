@@ -3,6 +3,8 @@
 import time
 from typing import Final
 
+from sqlalchemy import Connection, text
+
 from inventory_grpc.domain.record import record
 from inventory_grpc.store.link import Call, Link
 from inventory_grpc.store.statements import Statement
@@ -13,6 +15,7 @@ READ_IDENTITY: Final = Statement(
     {},
 )
 
+_READ: Final = text(READ_IDENTITY.sql)
 _KEPT_SECONDS: Final = 60.0
 
 
@@ -22,6 +25,12 @@ class Identity:
 
     database_id: str
     token_key: bytes
+
+
+def identity_of(conn: Connection) -> Identity:
+    """The identity of the database behind one of the reads' connections."""
+    database_id, token_key = conn.execute(_READ).one()
+    return Identity(database_id, bytes(token_key))
 
 
 class LinkIdentity:

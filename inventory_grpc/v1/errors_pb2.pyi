@@ -184,6 +184,16 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     Sample metadata: {"limit": "caller_units", "requested": "50", "allowed": "1000",
     "in_use": "980"}.
     """
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 32
+    """OUT_OF_RANGE, WatchChanges: what came after the resume_token is no longer kept. List again and
+    start from the token of the list; `oldest_token` resumes before the oldest change still kept.
+    Sample metadata: {"oldest_token": "AQID..."}.
+    """
+    ERROR_REASON_SLOW_CONSUMER: _ErrorReason.ValueType  # 33
+    """RESOURCE_EXHAUSTED, WatchChanges: the client does not take what comes; others do not wait for
+    it. Resume by `resume_token`, that of the last message handed to the connection. Details:
+    google.rpc.QuotaFailure, google.rpc.RetryInfo. Sample metadata: {"resume_token": "AQID..."}.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. The gRPC code says what kind of problem it is, the reason says which."""
@@ -332,6 +342,16 @@ caller_units google.rpc.RetryInfo, because holds end by themselves. The refusal 
 the same request_id may succeed later.
 Sample metadata: {"limit": "caller_units", "requested": "50", "allowed": "1000",
 "in_use": "980"}.
+"""
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 32
+"""OUT_OF_RANGE, WatchChanges: what came after the resume_token is no longer kept. List again and
+start from the token of the list; `oldest_token` resumes before the oldest change still kept.
+Sample metadata: {"oldest_token": "AQID..."}.
+"""
+ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 33
+"""RESOURCE_EXHAUSTED, WatchChanges: the client does not take what comes; others do not wait for
+it. Resume by `resume_token`, that of the last message handed to the connection. Details:
+google.rpc.QuotaFailure, google.rpc.RetryInfo. Sample metadata: {"resume_token": "AQID..."}.
 """
 
 @typing.final

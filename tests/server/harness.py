@@ -20,6 +20,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2
 
+from inventory_grpc.v1.changes_pb2_grpc import ChangeServiceStub
 from inventory_grpc.v1.holds_pb2_grpc import HoldServiceStub
 from inventory_grpc.v1.locations_pb2_grpc import LocationServiceStub
 from inventory_grpc.v1.orders_pb2_grpc import OrderServiceStub
@@ -77,6 +78,10 @@ class Server:
     @cached_property
     def locations(self) -> LocationServiceStub:
         return LocationServiceStub(self.channel)
+
+    @cached_property
+    def changes(self) -> ChangeServiceStub:
+        return ChangeServiceStub(self.channel)
 
     def health(self, service: str = "") -> int:
         """Its status now."""

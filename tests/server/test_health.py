@@ -24,7 +24,10 @@ from tests.server.harness import (
     target_of,
 )
 
-_SERVICES = ("ProductService", "LocationService", "StockService", "HoldService", "OrderService")
+_SERVICES = (
+    *("ProductService", "LocationService", "StockService", "HoldService", "OrderService"),
+    "ChangeService",
+)
 _UNKNOWN_ORDER = orders_pb2.GetOrderRequest(order_id="01900000-0000-7000-8000-000000000000")
 _GIVEN_UP = {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
 _CREATE = products_pb2.CreateProductRequest(product=products_pb2.Product(sku="MUG", name="Mug"))

@@ -16,6 +16,7 @@ _SERVICES = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "inventory.v1.ChangeService",
     "inventory.v1.HoldService",
     "inventory.v1.LocationService",
     "inventory.v1.OrderService",

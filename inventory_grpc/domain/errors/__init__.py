@@ -55,6 +55,10 @@ from inventory_grpc.domain.errors.stock import (
     QuantityLimit,
     Shortage,
 )
+from inventory_grpc.domain.errors.streams import (
+    ResumeTokenExpired,
+    SlowConsumer,
+)
 
 __all__ = [
     "AnswerTooLarge",
@@ -88,8 +92,10 @@ __all__ = [
     "QuantityExceeded",
     "QuantityLimit",
     "RequestIdReused",
+    "ResumeTokenExpired",
     "Shortage",
     "SkuTaken",
+    "SlowConsumer",
     "TotalTooLarge",
     "Unavailable",
     "VersionMismatch",

@@ -3,13 +3,15 @@
 A question made while violations were found is not valid; the caller drops it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from inventory_grpc.domain.change_filter import ChangeFilter
+from inventory_grpc.domain.changes import ChangeKind
 from inventory_grpc.domain.model import Money, MovementKind, ProductKey
 from inventory_grpc.domain.reads import (
     HoldQuery,
@@ -22,7 +24,14 @@ from inventory_grpc.domain.reads import (
 from inventory_grpc.domain.status import HoldStatus, OrderStatus
 from inventory_grpc.rpc import validate
 from inventory_grpc.rpc.validate import Violations
-from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import (
+    changes_pb2,
+    common_pb2,
+    holds_pb2,
+    orders_pb2,
+    products_pb2,
+    stock_pb2,
+)
 
 QUERY_MAX: Final = 255
 """Characters of a product query."""
@@ -36,6 +45,7 @@ _ORDERS: Final[Mapping[int, ProductOrder]] = {0: ProductOrder.CREATE_TIME} | {
 _STATUSES: Final = {int(each): each for each in OrderStatus}
 _HOLD_STATUSES: Final = {int(each): each for each in HoldStatus}
 _KINDS: Final = {int(each): each for each in MovementKind}
+_CHANGE_KINDS: Final = {int(each): each for each in ChangeKind}
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -119,6 +129,28 @@ def holds(request: holds_pb2.ListHoldsRequest, found: Violations) -> HoldQuery:
             "expires_before",
         ),
     )
+
+
+def changes(request: changes_pb2.WatchChangesRequest, found: Violations) -> ChangeFilter:
+    """Filter of WatchChanges."""
+    given = request.filter
+    return ChangeFilter(
+        kinds=frozenset(_each_once(given.kinds, _CHANGE_KINDS, found, "kinds")),
+        product_ids=_ids(given.product_ids, validate.uuid, found, "product_ids"),
+        location_ids=_ids(given.location_ids, validate.location_id, found, "location_ids"),
+        order_ids=_ids(given.order_ids, validate.uuid, found, "order_ids"),
+        hold_ids=_ids(given.hold_ids, validate.uuid, found, "hold_ids"),
+    )
+
+
+def _ids(
+    values: Sequence[str],
+    check: Callable[[str, Violations, str, str], str],
+    found: Violations,
+    name: str,
+) -> frozenset[str]:
+    looked_at = range(validate.count(values, (0, VALUES_MAX), found, _AT + name))
+    return frozenset(check(values[index], found, _AT, f"{name}[{index}]") for index in looked_at)
 
 
 def _product(given: common_pb2.ProductKey | None, found: Violations) -> ProductKey | None:

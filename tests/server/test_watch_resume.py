@@ -1,0 +1,164 @@
+"""Resuming a stream: by a token of its own, of a read or of a mutation, whatever ended it."""
+
+import base64
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]
+
+from inventory_grpc.v1 import changes_pb2
+from tests.conftest import Database
+from tests.server.harness import (
+    Server,
+    detail,
+    reason_of,
+    running,
+)
+from tests.server.watching import Watch, create, order, refusal, versions
+
+_ORDERS = [changes_pb2.CHANGE_KIND_ORDER]
+
+
+def test_a_cancelled_stream_goes_on_where_it_was(server: Server) -> None:
+    watch = Watch(server, kinds=_ORDERS)
+    create(server)
+    placed = [order(server).order_id for _ in range(3)]
+    seen = watch.take(2)
+    watch.call.cancel()
+    placed += [order(server).order_id for _ in range(3)]
+    seen += Watch(server, watch.token, kinds=_ORDERS).take(4)
+    assert [each.order.order_id for each in seen] == placed
+
+
+def test_every_token_of_a_commit_resumes_right_behind_its_message(server: Server) -> None:
+    watch = Watch(server)
+    create(server)
+    order(server)
+    messages = [watch.next() for _ in range(4)]
+    for index, message in enumerate(messages):
+        again = Watch(server, message.resume_token)
+        rest = [each.change for each in messages[index + 1 :]]
+        assert again.take(len(rest)) == rest
+
+
+def test_nothing_is_missing_after_the_server_was_killed(database: Database, tmp_path: Path) -> None:
+    with running(tmp_path / "log-1", "--no-migrate", database_url=database.url) as first:
+        watch = Watch(first)
+        create(first, quantity=100)
+        calls = [order(first) for _ in range(20)]
+        seen = watch.take(5)
+        first.kill()
+    with running(tmp_path / "log-2", "--no-migrate", database_url=database.url) as second:
+        calls.append(order(second))
+        seen += Watch(second, watch.token).take(1 + 1 + 2 * len(calls) - 5)
+    found = versions(seen)
+    assert all(each == list(range(1, len(each) + 1)) for each in found.values())
+    assert {("order", each.order_id) for each in calls} < set(found)
+
+
+def test_one_far_behind_reads_up_and_then_follows(server: Server) -> None:
+    watch = Watch(server)
+    create(server, quantity=1_000)
+    for _ in range(150):
+        order(server)
+    late = Watch(server, watch.token)
+    seen = late.take(302)
+    order(server)
+    seen += late.take(2)
+    assert [each.event_id for each in watch.take(304)] == [each.event_id for each in seen]
+
+
+@pytest.mark.parametrize("token", ["x", "AAAA", "A" * 66, "é", "A" * 5_000])
+def test_a_token_that_nobody_made_is_refused(server: Server, token: str) -> None:
+    error = refusal(server, token)
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of(error) == "INVALID_FIELD"
+    [violation] = detail(error, error_details_pb2.BadRequest()).field_violations
+    assert violation.field == "resume_token"
+
+
+def test_a_forged_token_is_refused(server: Server) -> None:
+    token = bytearray(base64.urlsafe_b64decode(Watch(server).token + "=="))
+    token[5] ^= 1
+    error = refusal(server, base64.urlsafe_b64encode(token).decode().rstrip("="))
+    assert reason_of(error) == "INVALID_FIELD"
+
+
+def test_a_token_from_before_a_restore_is_refused(server: Server, database: Database) -> None:
+    token = Watch(server).token
+    _run(database, "UPDATE service_identity SET database_id = gen_random_uuid()")
+    assert reason_of(refusal(server, token)) == "INVALID_FIELD"
+    create(server, quantity=0)
+
+
+def test_a_token_of_what_the_database_has_lost_is_refused(
+    server: Server, database: Database
+) -> None:
+    watch = Watch(server)
+    create(server, quantity=0)
+    watch.take(1)
+    watch.call.cancel()
+    # As after a standby took over that had not come so far.
+    _run(database, "DELETE FROM commits WHERE position > 0")
+    _run(database, "UPDATE stream_head SET position = 0, pruned_position = 0")
+    assert reason_of(refusal(server, watch.token)) == "INVALID_FIELD"
+
+
+def test_streams_begin_anew_when_the_database_was_restored_under_them(
+    server: Server, database: Database
+) -> None:
+    watch = Watch(server)
+    _run(database, "UPDATE service_identity SET database_id = gen_random_uuid()")
+    create(server, quantity=0)
+    error = watch.refusal()
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert reason_of(refusal(server, watch.token)) == "INVALID_FIELD"
+    fresh = Watch(server)
+    create(server, "CUP", quantity=0)
+    assert [each.product.sku for each in fresh.take(1)] == ["CUP"]
+
+
+def test_a_token_older_than_what_is_kept_is_out_of_range(
+    server: Server, database: Database
+) -> None:
+    old = Watch(server).token
+    create(server, "OLD", quantity=0)
+    kept = Watch(server)
+    kept.call.cancel()
+    create(server, "NEW", quantity=0)
+    _run(
+        database,
+        "UPDATE stream_head SET pruned_position = 1, pruned_commit_id ="
+        " (SELECT commit_id FROM commits WHERE position = 1)",
+        "DELETE FROM commits WHERE position = 1",
+    )
+    error = refusal(server, old)
+    assert error.code() is grpc.StatusCode.OUT_OF_RANGE
+    info = detail(error, error_details_pb2.ErrorInfo())
+    assert info.reason == "RESUME_TOKEN_EXPIRED"
+    for token in (kept.token, info.metadata["oldest_token"]):
+        assert [each.product.sku for each in Watch(server, token).take(1)] == ["NEW"]
+
+
+def test_a_stream_goes_on_when_the_database_comes_back(server: Server, database: Database) -> None:
+    watch = Watch(server)
+    create(server, "ONE", quantity=0)
+    assert [each.product.sku for each in watch.take(1)] == ["ONE"]
+    _run(
+        database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    create(server, "TWO", quantity=0)
+    assert [each.product.sku for each in watch.take(1)] == ["TWO"]
+
+
+def _run(database: Database, *statements: str) -> None:
+    conn = database.connect("superuser")
+    try:
+        with conn, conn.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        conn.close()
