@@ -9,6 +9,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tests.clients.hold_journey import check_hold, travel_with_hold
 from tests.clients.journey import BIN, Json, Refused, check, messages, run, travel, unpadded
+from tests.clients.watch_journey import check_watch, travel_and_watch
 from tests.server.harness import Server
 
 _BUF = str(BIN / "buf")
@@ -20,6 +21,10 @@ def test_buf_curl_orders_holds_and_is_refused_in_detail(server: Server, tmp_path
     call = partial(_call, server, tmp_path)
     check(travel(call))
     check_hold(travel_with_hold(call))
+
+
+def test_buf_curl_follows_the_changes(server: Server, tmp_path: Path) -> None:
+    check_watch(travel_and_watch(partial(_call, server, tmp_path)))
 
 
 def _call(server: Server, directory: Path, method: str, request: Json) -> Sequence[Json]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.clients.hold_journey import HELD_SKU, HoldJourney, check_hold
 from tests.clients.journey import PROTOS, SKU, Journey, Json, Refused, check
+from tests.clients.watch_journey import WATCHED_SKU, WatchJourney, check_watch
 from tests.server.harness import Server
 
 _SOURCE = Path(__file__).parent / "node"
@@ -37,11 +38,11 @@ def node_client() -> Path:
     return _SOURCE
 
 
-def test_a_node_client_orders_holds_and_is_refused_in_detail(
+def test_a_node_client_orders_holds_is_refused_in_detail_and_follows_the_changes(
     server: Server, node_client: Path
 ) -> None:
     done = subprocess.run(
-        ["node", "journey.js", server.target, str(PROTOS), SKU, HELD_SKU],
+        ["node", "journey.js", server.target, str(PROTOS), SKU, HELD_SKU, WATCHED_SKU],
         cwd=node_client,
         capture_output=True,
         text=True,
@@ -52,6 +53,7 @@ def test_a_node_client_orders_holds_and_is_refused_in_detail(
     seen = json.loads(done.stdout)
     check(Journey(**_with_refusal(seen["orders"])))
     check_hold(HoldJourney(**_with_refusal(seen["holds"])))
+    check_watch(WatchJourney(**seen["changes"]))
 
 
 def test_the_lock_file_names_no_registry() -> None:

@@ -11,6 +11,7 @@ import protoLoader from "@grpc/proto-loader";
 const DEADLINE_MS = 30_000;
 
 const FILES = [
+  "inventory_grpc/v1/changes.proto",
   "inventory_grpc/v1/holds.proto",
   "inventory_grpc/v1/orders.proto",
   "inventory_grpc/v1/products.proto",
@@ -28,17 +29,19 @@ export class Client {
       longs: String,
       enums: String,
     });
-    const { ProductService, OrderService, HoldService, StockService } =
+    const { ProductService, OrderService, HoldService, StockService, ChangeService } =
       grpc.loadPackageDefinition(this.types).inventory.v1;
     const plaintext = grpc.credentials.createInsecure();
     this.products = new ProductService(address, plaintext);
     this.orders = new OrderService(address, plaintext);
     this.holds = new HoldService(address, plaintext);
     this.stock = new StockService(address, plaintext);
+    this.changes = new ChangeService(address, plaintext);
   }
 
   close() {
-    for (const service of [this.products, this.orders, this.holds, this.stock]) {
+    const { products, orders, holds, stock, changes } = this;
+    for (const service of [products, orders, holds, stock, changes]) {
       service.close();
     }
   }

@@ -1,12 +1,13 @@
 // Creates a product, orders it, asks for more than there is, and cancels; then holds units of
-// another one and converts some of them; and prints what it saw as one line of JSON.
+// another one and converts some of them; then writes between two streams of changes, each read to
+// its end; and prints what it saw as one line of JSON.
 //
-// node journey.js ADDRESS PROTOS SKU HELD_SKU, where PROTOS is the directory that holds
+// node journey.js ADDRESS PROTOS SKU HELD_SKU WATCHED_SKU, where PROTOS is the directory that holds
 // inventory_grpc/.
 
 import { Client } from "./client.js";
 
-const [address, protos, sku, heldSku] = process.argv.slice(2);
+const [address, protos, sku, heldSku, watchedSku] = process.argv.slice(2);
 
 function createProduct(client, product) {
   return client.change(client.products, "createProduct", {
@@ -53,11 +54,25 @@ async function holdJourney(client) {
   return { created, held, meanwhile, converted, refused, hold, left, checked };
 }
 
+async function watchJourney(client) {
+  const before = await client.all(client.changes, "watchChanges", {});
+  const created = await createProduct(client, { sku: watchedSku });
+  const ordered = await client.change(client.orders, "createOrder", {
+    lines: [{ product: { sku: watchedSku }, quantity: "1" }],
+  });
+  const after = await client.all(client.changes, "watchChanges", {
+    resumeToken: before.at(-1).resumeToken,
+    filter: { productIds: [created.product.productId] },
+  });
+  return { before, created, ordered, after };
+}
+
 const client = new Client(address, protos);
 try {
   const orders = await orderJourney(client);
   const holds = await holdJourney(client);
-  console.log(JSON.stringify({ orders, holds }));
+  const changes = await watchJourney(client);
+  console.log(JSON.stringify({ orders, holds, changes }));
 } finally {
   client.close();
 }
