@@ -1,4 +1,4 @@
-"""The `inventory-grpc` command: serve, migrate, health, check, repair, version."""
+"""The `inventory-grpc` command: serve, migrate, health, check, repair, watch, version."""
 
 import sys
 from importlib import metadata
@@ -152,6 +152,40 @@ def repair(
     flags = {"database_url": database_url, "data_dir": data_dir}
     settings = read_settings({name: value for name, value in flags.items() if value is not None})
     raise typer.Exit(_repair(settings, product or [], apply=apply))
+
+
+@app.command()
+def watch(
+    *,
+    target: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a server. [default: where one listens here]")
+    ] = None,
+    resume_token: Annotated[
+        str, typer.Option(help="Show what came after it. [default: what comes from now on]")
+    ] = "",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PRODUCT, STOCK_LEVEL, HOLD, ORDER, LOW_STOCK or STOCK_RECOVERED; "
+            "may be repeated. Without it: all."
+        ),
+    ] = None,
+    output: Annotated[Literal["text", "json"], typer.Option(help="One line or object each.")] = (
+        "text"
+    ),
+) -> None:
+    """Show every change that a running server commits, until Ctrl-C.
+
+    Goes on by itself after a restart of the server. The last line, on standard error, is the token
+    to resume by. Exits with 1 if the server refuses.
+    """
+    from inventory_grpc.cli_watch import KINDS, Watch  # noqa: PLC0415
+
+    kinds = [each.upper() for each in kind or ()]
+    if unknown := [each for each in kinds if each not in KINDS]:
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(KINDS)}")
+    server = target or dial_target(read_settings({}).listen)
+    raise typer.Exit(Watch(server, kinds, output).run(resume_token))
 
 
 @app.command()
