@@ -93,10 +93,13 @@ def _encoded(source: Availability) -> bytes:
     into = response.availabilities.add()
     into.product_id = source.product_id
     into.sku = source.sku
-    into.on_hand = sum(level.on_hand for level in source.levels)
-    into.allocated = sum(level.allocated for level in source.levels)
-    into.held = sum(level.held for level in source.levels)
-    into.available = sum(level.available for level in source.levels)
+    on_hand = allocated = held = available = 0
+    levels = into.levels
     for level in source.levels:
-        convert.stock_level(level, into.levels.add())
+        on_hand += level.on_hand
+        allocated += level.allocated
+        held += level.held
+        available += level.available
+        convert.stock_level(level, levels.add())
+    into.on_hand, into.allocated, into.held, into.available = on_hand, allocated, held, available
     return response.SerializeToString()

@@ -218,12 +218,13 @@ def availability(
 ) -> tuple[dict[ProductKey, Availability], datetime]:
     """The known products with their levels (empty ``location_ids`` = everywhere), and when.
 
-    A product is there under its id and, unless it is deleted, under its SKU.
+    A product is there under its id and, unless it is deleted, under its SKU if any SKU was asked.
     """
+    skus = [key.sku for key in keys if not key.product_id]
     found = _AVAILABILITY.rows(
         conn,
         ids=text_array([key.product_id for key in keys if key.product_id]),
-        skus=text_array([key.sku for key in keys if not key.product_id]),
+        skus=text_array(skus),
         location_ids=text_array(location_ids),
     )
     by_key: dict[ProductKey, Availability] = {}
@@ -232,10 +233,10 @@ def availability(
             continue
         each = Availability(product_id, sku, _levels(product_id, sku, group))
         by_key[ProductKey(product_id)] = each
-        if is_live:
+        if skus and is_live:
             by_key[ProductKey("", sku)] = each
     return by_key, found[0][0]
 
 
 def _levels(product_id: str, sku: str, found: Iterable[Row]) -> tuple[StockLevel, ...]:
-    return tuple(StockLevel(product_id, sku, *row[4:]) for row in found if row[4] is not None)
+    return tuple([StockLevel(product_id, sku, *row[4:]) for row in found if row[4] is not None])
