@@ -22,6 +22,11 @@ KEYS_MAX: Final = 1_000
 LARGE_KEYS_MAX: Final = 100
 """The same where what is found may be large: an order can have 1,000 lines."""
 
+_QUERIES_MAX: Final = 4
+"""That run at once, all but the newest of them slow ones."""
+_PATIENCE_SECONDS: Final = 0.25
+"""After so long a query is slow, and those that gathered no longer wait for its end: it found much,
+or its connection hangs."""
 _RETRY_SECONDS_MAX: Final = 0.5
 """A query that fails sooner lost its connection, and with it all that were gathered: a new
 connection is worth one try. One that took longer would only take as long again."""
@@ -46,23 +51,38 @@ class _Call(Generic[K, F]):
     waiter: "asyncio.Future[Any]"
 
 
+@dataclass(slots=True, eq=False)
+class _Query(Generic[K, F]):
+    """What several callers wait for."""
+
+    calls: list[_Call[K, F]]
+    slow: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+
 class Gatherer(Generic[K, F]):
     """Combines calls of one kind into queries, one at a time. Belongs to the running loop."""
 
-    def __init__(self, threads: Executor, read: Read[K, F], keys_max: int = KEYS_MAX) -> None:
+    def __init__(
+        self,
+        threads: Executor,
+        read: Read[K, F],
+        keys_max: int = KEYS_MAX,
+        when_idle: Callable[[], object] = lambda: None,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """``when_idle`` is called when nobody waits for anything any more."""
         self._threads = threads
         self._read = read
         self._keys_max = keys_max
+        self._when_idle = when_idle
+        self._patience_seconds = patience_seconds
         self._gathered: deque[_Call[K, F]] = deque()
-        self._busy = False
-        """A query runs, or will begin at the end of this tick."""
+        self._scheduled = False
+        self._running = 0
+        self._slow = 0
         self.queries = 0
         """Queries begun."""
-
-    @property
-    def idle(self) -> bool:
-        """Nobody waits for anything."""
-        return not self._busy and not self._gathered
 
     async def ask(self, keys: Sequence[K], answer: Callable[[F], A], time_left: float) -> A:
         """What ``answer`` makes of what was found; it runs in a thread, and what it raises is
@@ -73,19 +93,35 @@ class Gatherer(Generic[K, F]):
         loop = asyncio.get_running_loop()
         call = _Call(keys, answer, time.monotonic() + time_left, loop.create_future())
         self._gathered.append(call)
-        if not self._busy:
-            self._busy = True
-            # At the end of this tick, so that all its calls join.
-            loop.call_soon(self._dispatch, loop)
+        if self._running == self._slow:
+            self._schedule(loop)
         outcome: A = await call.waiter
         return outcome
 
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Dispatch at the end of this tick, so that all its calls join."""
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._dispatch, loop)
+
     def _dispatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._scheduled = False
+        if self._running > self._slow or self._running == _QUERIES_MAX:
+            return
         calls = self._next_calls()
-        self._busy = bool(calls)
         if calls:
+            query = _Query(calls)
+            query.timer = loop.call_later(self._patience_seconds, self._is_slow, loop, query)
+            self._running += 1
             self.queries += 1
-            self._threads.submit(self._run, loop, calls)
+            self._threads.submit(self._run, loop, query)
+        elif not self._running:
+            self._when_idle()
+
+    def _is_slow(self, loop: asyncio.AbstractEventLoop, query: _Query[K, F]) -> None:
+        query.slow = True
+        self._slow += 1
+        self._schedule(loop)
 
     def _next_calls(self) -> list[_Call[K, F]]:
         """In order of arrival, up to the bound but at least one."""
@@ -106,24 +142,32 @@ class Gatherer(Generic[K, F]):
                 chosen.append(call)
         return chosen
 
-    def _run(self, loop: asyncio.AbstractEventLoop, calls: list[_Call[K, F]]) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, query: _Query[K, F]) -> None:
         """In a thread. One wake-up of the loop, whatever the number of callers."""
-        outcomes = self._outcomes(calls)
+        try:
+            outcomes = self._outcomes(query.calls)
+        except BaseException as error:  # noqa: BLE001 - else the callers would wait for ever
+            outcomes = [RuntimeError(repr(error))] * len(query.calls)
         # The loop may be closed by now: then nobody waits any more.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._done, loop, calls, outcomes)
+            loop.call_soon_threadsafe(self._done, loop, query, outcomes)
 
     def _done(
-        self, loop: asyncio.AbstractEventLoop, calls: list[_Call[K, F]], outcomes: list[Any]
+        self, loop: asyncio.AbstractEventLoop, query: _Query[K, F], outcomes: list[Any]
     ) -> None:
-        for call, outcome in zip(calls, outcomes, strict=True):
+        assert query.timer is not None
+        query.timer.cancel()
+        self._running -= 1
+        self._slow -= query.slow
+        for call, outcome in zip(query.calls, outcomes, strict=True):
             if call.waiter.done():
                 continue
             if isinstance(outcome, Exception):
                 call.waiter.set_exception(outcome)
             else:
                 call.waiter.set_result(outcome)
-        self._dispatch(loop)
+        # Behind the answers: what arrives while they are sent joins, too.
+        self._schedule(loop)
 
     def _outcomes(self, calls: list[_Call[K, F]]) -> list[Any]:
         """An answer or an exception for each."""
@@ -168,13 +212,10 @@ class Gatherers(Generic[S, K, F]):
         """See ``Gatherer.ask``."""
         gatherer = self._gatherers.get(shape)
         if gatherer is None:
-            gatherer = Gatherer(self._threads, partial(self._read, shape), self._keys_max)
+            read, forget = partial(self._read, shape), partial(self._gatherers.pop, shape)
+            gatherer = Gatherer(self._threads, read, self._keys_max, forget)
             self._gatherers[shape] = gatherer
-        try:
-            return await gatherer.ask(keys, answer, time_left)
-        finally:
-            if gatherer.idle and self._gatherers.get(shape) is gatherer:
-                del self._gatherers[shape]
+        return await gatherer.ask(keys, answer, time_left)
 
 
 def _answered(call: _Call[K, F], found: F) -> Any:

@@ -23,8 +23,8 @@ LONG = 30.0
 
 @pytest.fixture
 def reading(database: Database) -> Iterator[ReadDatabase]:
-    """With one connection, on which PostgreSQL counts the statements."""
-    each = ReadDatabase(database.url, pool_size=1, statement_timeout_ms=60_000)
+    """Used in turn, one connection serves all; on it PostgreSQL counts the statements."""
+    each = ReadDatabase(database.url, pool_size=4, statement_timeout_ms=60_000)
     yield each
     each.close()
 
@@ -37,7 +37,7 @@ def reads(reading: ReadDatabase) -> Iterator[Reads]:
 
 
 def executions(reading: ReadDatabase) -> dict[str, int]:
-    """How often each prepared statement ran on the one connection."""
+    """How often each prepared statement ran on the connection."""
     with reading.begin(None) as conn:
         counts = text("SELECT name, generic_plans + custom_plans FROM pg_prepared_statements")
         return {name: count for name, count in conn.execute(counts)}  # noqa: C416 - rows, not pairs

@@ -81,7 +81,7 @@ async def test_what_was_acknowledged_before_a_read_was_sent_is_always_seen(
         assert application._parts.reads.products.gatherer.queries < 480
 
 
-async def test_calls_that_gather_while_a_query_runs_are_the_next_one(
+async def test_calls_that_gather_while_a_query_runs_share_the_next(
     database: Database, shop: Shop
 ) -> None:
     """One of them gives up after a moment and one is cancelled: the others notice nothing."""
@@ -114,4 +114,5 @@ async def test_calls_that_gather_while_a_query_runs_are_the_next_one(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await calls[-1]
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
-        assert gatherer.queries == 2
+        # The first, those that gathered behind it, and those behind them when it proved to be slow.
+        assert gatherer.queries <= 4

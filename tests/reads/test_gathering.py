@@ -45,7 +45,7 @@ def source() -> Source:
 def gatherer(
     source: Source, threads: ThreadPoolExecutor
 ) -> Iterator[Gatherer[str, dict[str, int]]]:
-    yield Gatherer(threads, source.read)
+    yield Gatherer(threads, source.read, patience_seconds=LONG)
     source.may_end.set()
 
 
@@ -65,7 +65,7 @@ async def one_in_flight(gatherer: Gathering, source: Source) -> "asyncio.Task[in
 
 
 async def all_asked() -> None:
-    """Until every task that was made has run as far as it goes."""
+    """Until everything that was due has run as far as it goes."""
     await asyncio.sleep(0)
 
 
@@ -88,15 +88,28 @@ async def test_a_call_never_joins_a_query_that_has_begun(
     assert source.queries == [["first"], ["first", "second"]]
 
 
+async def test_a_query_that_is_slow_holds_up_nobody_else(
+    source: Source, threads: ThreadPoolExecutor
+) -> None:
+    gatherer = Gatherer(threads, source.read, patience_seconds=0.01)
+    first = await one_in_flight(gatherer, source)
+    second = ask(gatherer, "second")
+    await asyncio.to_thread(source.begun.acquire)
+    source.may_end.set()
+    assert [*await asyncio.gather(first, second)] == [0, 0]
+    assert source.queries == [["first"], ["second"]]
+
+
 async def test_a_query_has_no_more_keys_than_allowed_but_for_one_call_that_has_more(
     source: Source, threads: ThreadPoolExecutor
 ) -> None:
-    gatherer = Gatherer(threads, source.read, keys_max=3)
+    idle = asyncio.Event()
+    gatherer = Gatherer(threads, source.read, keys_max=3, when_idle=idle.set)
     asked = [["a"], ["b", "c"], ["d"], ["e", "f", "g", "h"], ["i"]]
     answers = await asyncio.gather(*(gatherer.ask(keys, len, LONG) for keys in asked))
     assert answers == [3, 3, 1, 4, 1]
     assert ["".join(keys) for keys in source.queries] == ["abc", "d", "efgh", "i"]
-    assert gatherer.idle
+    await idle.wait()
 
 
 async def test_a_query_has_the_time_of_its_most_patient_caller(
@@ -187,4 +200,5 @@ async def test_calls_of_different_shapes_run_side_by_side(threads: ThreadPoolExe
     calls = [gatherers.ask(shape, (key,), str, LONG) for shape, key in ("xa", "yb", "xc")]
     answers = await asyncio.gather(*calls)
     assert answers == ["('x', ['a', 'c'])", "('y', ['b'])", "('x', ['a', 'c'])"]
+    await all_asked()
     assert not gatherers._gatherers
