@@ -176,6 +176,12 @@ class Settings(BaseSettings):
     answers_kept_hours: int = Field(
         24, ge=1, le=8_760, description="How long the answer to a request_id can be replayed."
     )
+    changes_kept_days: int = Field(
+        7,
+        ge=1,
+        le=3_650,
+        description="How long a stream of changes can be resumed; a token of before is refused.",
+    )
     reflection: bool = Field(default=True, description="Serve gRPC reflection, v1 and v1alpha.")
     demo: bool = Field(default=False, description="Add a small sample catalogue.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -139,7 +139,11 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
             ready.set()
 
     watch = DatabaseWatch(settings.database_url, on_database)
-    pruner = Pruner(settings.database_url, timedelta(hours=settings.answers_kept_hours))
+    pruner = Pruner(
+        settings.database_url,
+        timedelta(hours=settings.answers_kept_hours),
+        timedelta(days=settings.changes_kept_days),
+    )
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
         mutations, reads, threads, admission, health, server, watch, pruner, sweeper, watching,
