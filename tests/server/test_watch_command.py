@@ -52,14 +52,13 @@ def test_only_some_kinds_as_json(server: Server) -> None:
 
 
 def test_it_goes_on_when_the_server_is_back(database: Database, tmp_path: Path) -> None:
-    flags = ("--no-migrate",)
-    with running(tmp_path / "log-1", *flags, database_url=database.url) as first:
+    with running(tmp_path / "log-1", "--no-migrate", database_url=database.url) as first:
         target, token = first.target, Watch(first).token
         with _following(target, "--resume-token", token) as process:
             create(first, "ONE", quantity=0)
             assert " ONE " in read_line(process, _SECONDS_MAX)
             first.kill()
-            flags += ("--listen", target)
+            flags = ("--no-migrate", "--listen", target)
             with running(tmp_path / "log-2", *flags, database_url=database.url) as second:
                 create(second, "TWO", quantity=0)
                 assert " TWO " in read_line(process, _SECONDS_MAX)
