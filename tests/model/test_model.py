@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import closing
 from random import SystemRandom
 
+import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -19,6 +20,9 @@ from tests.concurrency.harness import audit
 from tests.conftest import Database
 from tests.model.holds import CALLER_UNITS_MAX, HOLD_UNITS_MAX
 from tests.model.machine import Machine
+
+pytestmark = pytest.mark.timeout(600)
+"""A failure is made small before it is shown, which can take minutes."""
 
 
 def audit_random_batches(database: Database, chosen: int, examples: int) -> Counter[str]:
@@ -69,7 +73,7 @@ def test_the_write_path_agrees_with_the_model(database: Database) -> None:
         "HOLD_NOT_FOUND", "HOLD_EXPIRED", "HOLD_CONVERTED", "HOLD_RELEASED", "HOLD_BUDGET_EXCEEDED",
         "SKU_TAKEN", "LOCATION_TAKEN", "PRODUCT_NOT_DELETED", "PRODUCT_IN_USE", "LOCATION_IN_USE",
     }  # fmt: skip
-    assert reasons["OK"] > 500
+    assert reasons["OK"] > 2000
 
 
 def test_the_write_path_agrees_with_the_model_on_new_batches(database: Database) -> None:

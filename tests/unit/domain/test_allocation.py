@@ -133,6 +133,11 @@ class TestRefusals:
         ]
         assert found == [(1, "A", 3, 2, 3), (2, "B", 2, 1, 1)]
 
+    def test_a_demand_that_is_refused_takes_nothing_from_those_after_it(self) -> None:
+        with pytest.raises(InsufficientStock) as refused:
+            place(shop(near=3, far=3), ("A", 6), ("A", 4, "near"))
+        assert [each.line_index for each in refused.value.shortages] == [1]
+
     def test_a_product_that_never_had_stock_has_none(self) -> None:
         made = books()
         product(made, "A")
