@@ -19,6 +19,8 @@ from tests.benchmarks.plan import FULL, QUICK, SCENARIOS, Pace
 from tests.benchmarks.processes import BenchmarkFailed
 from tests.benchmarks.report import Report, show, write
 from tests.benchmarks.strategies import comparisons
+from tests.benchmarks.watchers import measure_watchers
+from tests.benchmarks.watchers import total_seconds as watchers_seconds
 
 _WIDTH_MIN = 144
 """Columns, so that no figure is cut off where the output is not a terminal."""
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measured(pace: Pace, progress: Console) -> Report:
     load_average = os.getloadavg()[0]
-    seconds = pace.total_seconds(SCENARIOS)
+    seconds = pace.total_seconds(SCENARIOS) + watchers_seconds(pace)
     progress.print(f"about {seconds:.0f} s of load and a few to start", style="dim")
     with (
         tempfile.TemporaryDirectory(prefix="inventory-bench-") as name,
@@ -60,9 +62,16 @@ def _measured(pace: Pace, progress: Console) -> Report:
         bench(Path(name)) as running,
     ):
         samples = measure(running, SCENARIOS, pace, status.update)
+        watching = measure_watchers(running, Path(name), pace, status.update)
         version = running.postgres.version
     return Report(
-        version, load_average, pace, figures(samples), verdicts(samples), comparisons(samples)
+        version,
+        load_average,
+        pace,
+        figures(samples),
+        verdicts(samples),
+        comparisons(samples),
+        watching,
     )
 
 

@@ -111,10 +111,6 @@ def _figure(scenario: Scenario, taken: Sequence[Sample]) -> Figure:
     def per_order(seconds: Callable[[Sample], float]) -> float:
         return middle(lambda sample: seconds(sample) / _orders(scenario, sample)) * _MICROSECONDS
 
-    failures: dict[str, int] = {}
-    for sample in taken:
-        for code, count in sample.tally.failures.items():
-            failures[code] = failures.get(code, 0) + count
     return Figure(
         scenario.name,
         scenario.in_flight,
@@ -125,8 +121,17 @@ def _figure(scenario: Scenario, taken: Sequence[Sample]) -> Figure:
         middle(lambda sample: sample.tally.p50_ms),
         middle(lambda sample: sample.tally.p99_ms),
         middle(contended_share),
-        failures,
+        failures_of(taken),
     )
+
+
+def failures_of(taken: Sequence[Sample]) -> dict[str, int]:
+    """How often each, in all rounds."""
+    failures: dict[str, int] = {}
+    for sample in taken:
+        for code, count in sample.tally.failures.items():
+            failures[code] = failures.get(code, 0) + count
+    return failures
 
 
 def _orders(scenario: Scenario, sample: Sample) -> int:

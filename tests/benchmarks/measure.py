@@ -44,11 +44,17 @@ class Bench:
     servers: Mapping[Target, Sequence[Server]]
     load: Load
 
-    def sample(self, scenario: Scenario, seconds: float) -> Sample:
-        """Run the scenario once."""
+    def sample(self, scenario: Scenario, seconds: float, events_per_call: int = 0) -> Sample:
+        """Run the scenario once, until everybody who watches has been told of it."""
         servers = self.servers[scenario.target]
         addresses = [server.address for server in servers]
-        run = Run(addresses, scenario.workload, scenario.in_flight, seconds)
+        run = Run(
+            addresses,
+            scenario.workload,
+            scenario.in_flight,
+            seconds,
+            events_per_call=events_per_call,
+        )
         if scenario.workload in PREPARED_BY:
             self.load.prepare(run)
         pids = ([server.pid for server in servers], [self.postgres.pid], [self.load.pid])
@@ -64,10 +70,10 @@ def bench(directory: Path) -> Iterator[Bench]:
     with ExitStack() as stack:
         postgres = stack.enter_context(databases.postgres(directory))
         load = stack.enter_context(processes.load_generator(directory / "load.log"))
-        with _inventory(postgres, directory) as server:
+        with inventory(postgres, directory) as server:
             load.seed(Seed(server.address, PRODUCTS, ORDERS_SEEDED))
         databases.clone_for_textbook(postgres)
-        two = [stack.enter_context(_inventory(postgres, directory)) for _ in range(2)]
+        two = [stack.enter_context(inventory(postgres, directory)) for _ in range(2)]
         servers = {
             Target.INVENTORY: two[:1],
             Target.TWO_INVENTORIES: two,
@@ -95,13 +101,15 @@ def measure(running: Bench, scenarios: Sequence[Scenario], pace: Pace, say: Say)
 
 
 @contextmanager
-def _inventory(postgres: EmbeddedPostgres, directory: Path) -> Iterator[Server]:
+def inventory(postgres: EmbeddedPostgres, directory: Path, **settings: str) -> Iterator[Server]:
+    """One more server on the database that was seeded."""
     with processes.server(
         "inventory_grpc",
         *("serve", "--listen", "127.0.0.1:0"),
         log=directory / "inventory.log",
         database_url=postgres.url(databases.INVENTORY),
         migration_database_url=postgres.url(databases.INVENTORY, "owner"),
+        **settings,
     ) as server:
         yield server
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.load.protocol import Prepare, Run, Seed, Tally
+from tests.benchmarks.load.protocol import Prepare, Run, Seed, Tally, Watch
 
 _START_SECONDS_MAX: Final = 30
 _STOP_SECONDS_MAX: Final = 30
@@ -56,6 +56,10 @@ class Load:
 
     def seed(self, order: Seed) -> None:
         """Raises BenchmarkFailed."""
+        self._ask(asdict(order), _ANSWER_SECONDS_MAX)
+
+    def watch(self, order: Watch) -> None:
+        """Have so many watchers. Raises BenchmarkFailed."""
         self._ask(asdict(order), _ANSWER_SECONDS_MAX)
 
     def prepare(self, run: Run) -> None:

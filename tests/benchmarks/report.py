@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -14,11 +14,22 @@ from rich.table import Table
 from tests.benchmarks.figures import Figure, Verdict
 from tests.benchmarks.plan import Pace
 from tests.benchmarks.strategies import Comparison
+from tests.benchmarks.watchers import Watched, Watching
 
 _HEADINGS: Final = (
     "scenario", "in flight", "per second", "server µs", "PostgreSQL µs", "both µs", "client µs",
     "p50 ms", "p99 ms", "contended",
 )  # fmt: skip
+_WATCHED_HEADINGS: Final = (
+    "watchers of CreateOrder hot, 64 in flight", "orders per second", "server µs", "PostgreSQL µs",
+    "client µs", "events per second", "per order", "server µs per event",
+)  # fmt: skip
+_WATCHED_NOTE: Final = (
+    "CPU is per order. Orders change two products, and most watchers want one product each, "
+    "mostly others: they are told nothing, but have to be asked. An event is one change told to "
+    "one watcher; its cost is what the server's CPU per order is above that with no watchers, that "
+    "of asking the others included."
+)
 _NOTE: Final = (
     "Medians of the rounds. CPU is per call, and per order for BatchCreateOrders; latencies are "
     "per call. Calls answered CONTENTION count neither as calls nor in latencies, but their CPU "
@@ -38,6 +49,7 @@ class Report:
     figures: Sequence[Figure]
     verdicts: Sequence[Verdict]
     comparisons: Sequence[Comparison]
+    watching: Watching
 
     @property
     def machine(self) -> str:
@@ -60,25 +72,38 @@ class Report:
             f"{figure.name}, {figure.in_flight} in flight: {figure.failures}"
             for figure in self.figures
             if figure.failures
+        ] + [
+            f"watchers: {each.audience}: {each.failures}"
+            for each in self.watching.figures
+            if each.failures
         ]
 
 
 def show(report: Report, console: Console) -> None:
     """As a table."""
-    table = Table(title=f"{report.machine}; {report.effort}", caption=_NOTE)
-    table.add_column(_HEADINGS[0], no_wrap=True)
-    for heading in _HEADINGS[1:]:
-        table.add_column(heading, justify="right")
-    for figure in report.figures:
-        table.add_row(*_cells(figure))
-    console.print(table)
+    title = f"{report.machine}; {report.effort}"
+    console.print(_table(_HEADINGS, map(_cells, report.figures), title, _NOTE))
     for verdict in report.verdicts:
         style = "green" if verdict.met else "bold red"
         console.print(f"  [{style}]{_mark(verdict):6}[/] {verdict.wanted}: {_compared(verdict)}")
     for comparison in report.comparisons:
         console.print(f"  {comparison}")
+    watched = map(_watched_cells, report.watching.figures)
+    console.print(_table(_WATCHED_HEADINGS, watched, str(report.watching.memory), _WATCHED_NOTE))
     for failure in report.failures:
         console.print(f"  [bold red]FAILED[/] {failure}")
+
+
+def _table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], title: str, caption: str
+) -> Table:
+    table = Table(title=title, caption=caption)
+    table.add_column(headings[0], no_wrap=True)
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def write(report: Report, path: Path) -> None:
@@ -103,17 +128,27 @@ def _markdown(report: Report) -> str:
     lines = [
         f"{report.machine}; {report.effort}.",
         "",
-        _row(_HEADINGS),
-        _row(("---", *["---:"] * (len(_HEADINGS) - 1))),
-        *(_row(_cells(figure)) for figure in report.figures),
+        *_rows(_HEADINGS, map(_cells, report.figures)),
         "",
         _NOTE,
         "",
         *(f"- {_mark(each)}: {each.wanted}: {_compared(each)}" for each in report.verdicts),
         *(f"- {each}" for each in report.comparisons),
+        "",
+        f"{report.watching.memory}.",
+        "",
+        *_rows(_WATCHED_HEADINGS, map(_watched_cells, report.watching.figures)),
+        "",
+        _WATCHED_NOTE,
+        "",
         *(f"- FAILED: {failure}" for failure in report.failures),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    line = ("---", *["---:"] * (len(headings) - 1))
+    return [_row(headings), _row(line), *map(_row, rows)]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -135,6 +170,24 @@ def _cells(figure: Figure) -> tuple[str, ...]:
         f"{figure.p50_ms:.2f}",
         f"{figure.p99_ms:.2f}",
         f"{figure.contended:.1%}" if figure.contended else "",
+    )
+
+
+def _watched_cells(watched: Watched) -> tuple[str, ...]:
+    return (
+        str(watched.audience),
+        *(
+            f"{figure:,.0f}"
+            for figure in (
+                watched.rate,
+                watched.server_us,
+                watched.postgres_us,
+                watched.client_us,
+                watched.events_per_second,
+            )
+        ),
+        f"{watched.events_per_order:.1f}",
+        f"{watched.event_us:.1f}" if watched.event_us else "",
     )
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import uvloop
 
 from inventory_grpc.v1 import holds_pb2
 from tests.benchmarks.load.drive import Driver
-from tests.benchmarks.load.protocol import Run, Seed, Tally
+from tests.benchmarks.load.protocol import Run, Seed, Tally, Watch
 from tests.benchmarks.load.seeding import seed
+from tests.benchmarks.load.watching import Watchers
 from tests.benchmarks.load.workloads import Catalogue, requests_of
 from tests.benchmarks.plan import PREPARED_BY, Workload
 
@@ -23,6 +25,7 @@ class _Generator:
     def __init__(self) -> None:
         self._drivers: dict[tuple[str, ...], Driver] = {}
         self._catalogue = Catalogue([], [])
+        self._watchers = Watchers()
 
     def seed(self, order: Seed) -> None:
         self._catalogue = seed(order.address, order.products, order.orders)
@@ -39,7 +42,19 @@ class _Generator:
         return await self._driver(run).run(preparation, requests_of(made, self._catalogue), keep)
 
     async def run(self, run: Run) -> Tally:
-        return await self._driver(run).run(run, requests_of(run.workload, self._catalogue))
+        watchers = self._watchers
+        start, before = time.perf_counter(), watchers.events
+        tally = await self._driver(run).run(run, requests_of(run.workload, self._catalogue))
+        await watchers.told(before + tally.calls * run.events_per_call)
+        return replace(
+            tally,
+            failures={**tally.failures, **watchers.failures},
+            events=watchers.events - before,
+            events_seconds=time.perf_counter() - start,
+        )
+
+    async def watch(self, order: Watch) -> None:
+        await self._watchers.open(order, self._catalogue.product_ids)
 
     def _driver(self, run: Run) -> Driver:
         # gRPC wants channels to be made inside the loop that uses them.
@@ -49,6 +64,7 @@ class _Generator:
         return self._drivers[addresses]
 
     async def close(self) -> None:
+        await self._watchers.close()
         for driver in self._drivers.values():
             await driver.close()
 
@@ -62,6 +78,9 @@ def _answer(
             return {}
         case "prepare":
             return asdict(runner.run(generator.prepare(_run(message["run"]))))
+        case "watch":
+            runner.run(generator.watch(Watch(**message)))
+            return {}
         case _:
             return asdict(runner.run(generator.run(_run(message))))
 

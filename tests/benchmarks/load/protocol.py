@@ -27,6 +27,8 @@ class Run:
     in_flight: int
     seconds: float
     calls_max: int = 500_000
+    events_per_call: int = 0
+    """Changes that the watchers are told of each, and that are waited for."""
     kind: Literal["run"] = "run"
 
 
@@ -36,6 +38,17 @@ class Prepare:
 
     run: Run
     kind: Literal["prepare"] = "prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Have so many watchers of a server's changes, instead of those there were."""
+
+    address: str
+    of_one_product: int
+    """Each of another one, in the order of the catalogue."""
+    of_everything: int
+    kind: Literal["watch"] = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +64,8 @@ class Tally:
     contended: int = 0
     """Calls answered CONTENTION, of workloads that may be."""
     failures: dict[str, int] = field(default_factory=dict)
-    """Calls that did not succeed for other reasons, by status and its text."""
+    """Calls that did not succeed for other reasons, by status and its text; watchers that ended."""
+    events: int = 0
+    """Changes that all watchers together were told."""
+    events_seconds: float = 0.0
+    """Until the last of them."""
