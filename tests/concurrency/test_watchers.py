@@ -9,7 +9,6 @@ both servers; the second one is killed and replaced.
 import asyncio
 import random
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -137,7 +136,7 @@ class ByHand:
             while any(thread.is_alive() for thread in threads):
                 for planted in self._planted:
                     planted.read()
-                time.sleep(0.01)
+                threads[0].join(0.01)
             for planted in self._planted:
                 planted.read()
 
@@ -145,9 +144,9 @@ class ByHand:
         chance = seeded(seed)
         while not self.over.is_set():
             hand.begin_early()
-            time.sleep(chance.uniform(0, OPEN_SECONDS_MAX / 3))
+            self.over.wait(chance.uniform(0, OPEN_SECONDS_MAX / 3))
             event = hand.change(chance.choice(self._products))
-            time.sleep(chance.uniform(0, OPEN_SECONDS_MAX))
+            self.over.wait(chance.uniform(0, OPEN_SECONDS_MAX))
             hand.commit()
             self._committed.append(event)
 
