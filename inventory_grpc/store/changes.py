@@ -42,6 +42,7 @@ from inventory_grpc.domain.model import (
 from inventory_grpc.store import change_rows
 from inventory_grpc.store.queries import holds as hold_queries
 from inventory_grpc.store.queries import orders as order_queries
+from inventory_grpc.store.queries.rows import IN_ORDER
 
 _HEAD: Final = text("SELECT position FROM stream_head")
 _PRUNED: Final = text("SELECT pruned_position FROM stream_head")
@@ -102,7 +103,8 @@ def read_changes(conn: Connection, after: Cursor, commits_max: int) -> tuple[lis
     reads'. Raises ForgottenError when something behind ``after`` is not kept any more.
     """
     first = after.position if after.position > 0 and after.index < LAST else after.position + 1
-    found = conn.execute(_COMMITS, {"first": first, "commits_max": commits_max}).all()
+    wanted = {"first": first, "commits_max": commits_max}
+    found = conn.execute(_COMMITS, wanted, **IN_ORDER).all()
     if not found or found[0][0] != first:
         _check_kept(conn, first)
         # Nothing was missing: what was found is not what comes next for another reason.

@@ -30,9 +30,12 @@ def prune_answers(conn: Connection, kept: timedelta, rows_max: int = ROWS_MAX) -
     return conn.execute(_prune, {"kept": kept, "rows_max": rows_max}).rowcount
 
 
+# Commits are looked up one by one, whatever the planner believes of a pass over all of them.
 # Only from the low end on: so that what is kept has no holes. A commit that was numbered late may
 # be older than those before it, and goes with them. The ledger and the histories stay.
 _forget = text("""
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL enable_seqscan = off; SET LOCAL jit = off;
     WITH first AS MATERIALIZED (
         SELECT commit_id, position, commit_time FROM commits
          WHERE position > 0 AND position > (SELECT pruned_position FROM stream_head)

@@ -20,8 +20,14 @@ from inventory_grpc.store.locks import LOCK_STREAM
 COMMITS_MAX: Final = 1_000
 """Positions given in one transaction: some hundredths of a second."""
 
-_WAITING: Final = text("SELECT 1 FROM commits WHERE position IS NULL LIMIT 1")
-_LOCK: Final = text(LOCK_STREAM.sql)
+# In order, so that it is asked of the index: a planner that believes in many would look for the
+# first one in the table, and mostly there is none.
+_WAITING: Final = text("SELECT 1 FROM commits WHERE position IS NULL ORDER BY commit_seq LIMIT 1")
+# The planner takes a pass over all commits for cheaper than as many look-ups as there may be.
+_LOCK: Final = text(
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; "
+    + LOCK_STREAM.sql
+)
 # The lowest numbers of one snapshot. Later ones of the same snapshot may have to wait for the next
 # step, and what becomes visible between the two comes with it, in its place among them.
 _ASSIGN: Final = text("""
