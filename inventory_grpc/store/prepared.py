@@ -6,7 +6,7 @@ of the call. So these few statements are rendered when the module loads, prepare
 when it first needs them, and run on its cursor. Behind a pooler they go unprepared.
 """
 
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Select
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
@@ -14,6 +14,10 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from inventory_grpc.store.engine import limited
 
 Row = tuple[Any, ...]
+
+_BY_KEY: Final = "SET LOCAL enable_seqscan = off"
+"""All of them find their rows by key. A plan lives until somebody analyzes its tables: made when
+they were empty, it would scan whatever they hold by then."""
 
 
 class Prepared:
@@ -32,7 +36,8 @@ class Prepared:
         """Runs it; arrays go as ``text_array`` literals."""
         cursor = conn.connection.cursor()
         try:
-            cursor.execute(limited(conn, self._sql(conn, cursor)), parameters)
+            sql = f"{_BY_KEY}; {self._sql(conn, cursor)}"
+            cursor.execute(limited(conn, sql), parameters)
             return cast("list[Row]", cursor.fetchall())
         finally:
             cursor.close()
