@@ -7,7 +7,10 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 
+from inventory_grpc.store.identity import Identity
+from inventory_grpc.store.resume_tokens import CommitToken, seal
 from inventory_grpc.v1 import changes_pb2
+from tests.concurrency.harness import query
 from tests.conftest import Database
 from tests.server.harness import (
     Server,
@@ -69,6 +72,42 @@ def test_one_far_behind_reads_up_and_then_follows(server: Server) -> None:
     assert [each.event_id for each in watch.take(304)] == [each.event_id for each in seen]
 
 
+def test_the_token_of_a_commit_starts_with_what_it_changed(
+    server: Server, database: Database
+) -> None:
+    create(server, "OLD")
+    placed = order(server, "OLD")
+    create(server, "NEW", quantity=0)
+    [(commit_id,)] = query(
+        database, "SELECT commit_id::text FROM orders WHERE order_id = %s", placed.order_id
+    )
+    seen = Watch(server, _sealed(database, CommitToken(commit_id))).take(3)
+    assert versions(seen[:2]).keys() == {
+        ("order", placed.order_id),
+        ("stock_level", placed.lines[0].product_id, "default"),
+    }
+    assert seen[2].product.sku == "NEW"
+
+
+def test_the_token_of_a_commit_that_the_database_does_not_know_is_refused(
+    server: Server, database: Database
+) -> None:
+    token = _sealed(database, CommitToken("01920000-0000-7000-8000-0000000000aa"))
+    assert reason_of(refusal(server, token)) == "INVALID_FIELD"
+
+
+def test_the_token_of_a_commit_that_is_forgotten_is_out_of_range(
+    server: Server, database: Database
+) -> None:
+    create(server, "OLD", quantity=0)
+    Watch(server).call.cancel()
+    [(commit_id,)] = query(database, "SELECT commit_id::text FROM commits WHERE position = 1")
+    create(server, "NEW", quantity=0)
+    _forget_the_first(database)
+    error = refusal(server, _sealed(database, CommitToken(commit_id)))
+    assert reason_of(error) == "RESUME_TOKEN_EXPIRED"
+
+
 @pytest.mark.parametrize("token", ["x", "AAAA", "A" * 66, "é", "A" * 5_000])
 def test_a_token_that_nobody_made_is_refused(server: Server, token: str) -> None:
     error = refusal(server, token)
@@ -127,12 +166,7 @@ def test_a_token_older_than_what_is_kept_is_out_of_range(
     kept = Watch(server)
     kept.call.cancel()
     create(server, "NEW", quantity=0)
-    _run(
-        database,
-        "UPDATE stream_head SET pruned_position = 1, pruned_commit_id ="
-        " (SELECT commit_id FROM commits WHERE position = 1)",
-        "DELETE FROM commits WHERE position = 1",
-    )
+    _forget_the_first(database)
     error = refusal(server, old)
     assert error.code() is grpc.StatusCode.OUT_OF_RANGE
     info = detail(error, error_details_pb2.ErrorInfo())
@@ -152,6 +186,23 @@ def test_a_stream_goes_on_when_the_database_comes_back(server: Server, database:
     )
     create(server, "TWO", quantity=0)
     assert [each.product.sku for each in watch.take(1)] == ["TWO"]
+
+
+def _forget_the_first(database: Database) -> None:
+    _run(
+        database,
+        "UPDATE stream_head SET pruned_position = 1, pruned_commit_id ="
+        " (SELECT commit_id FROM commits WHERE position = 1)",
+        "DELETE FROM commits WHERE position = 1",
+    )
+
+
+def _sealed(database: Database, token: CommitToken) -> str:
+    """As the database's servers would make it."""
+    [(database_id, key)] = query(
+        database, "SELECT database_id::text, token_key FROM service_identity"
+    )
+    return seal(Identity(database_id, bytes(key)), token)
 
 
 def _run(database: Database, *statements: str) -> None:

@@ -42,14 +42,18 @@ async def serving(
     service: ServiceDescriptor,
     add_to_server: Callable[[Any, Any], None],
     handler: Callable[..., object],
+    streams: Admission | None = None,
 ) -> AsyncIterator[tuple[Admission, grpc.aio.Channel]]:
-    """Every method of ``service`` is ``handler``. Checks that every call that entered has left."""
+    """Every method of ``service`` is ``handler``. Checks that every call that entered has left.
+
+    ``streams`` admits those of an asynchronous handler that streams.
+    """
     methods = [method.name for method in service.methods]
     servicer = type("Servicer", (), dict.fromkeys(methods, staticmethod(handler)))()
     admission = Admission()
     server = grpc.aio.server()
     with ThreadPoolExecutor(1) as threads:
-        names = register(server, [(servicer, add_to_server)], Guard(admission, threads))
+        names = register(server, [(servicer, add_to_server)], Guard(admission, threads, streams))
         assert names == (service.full_name,)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -59,6 +63,7 @@ async def serving(
         finally:
             await server.stop(None)
     assert admission.inside == 0
+    assert streams is None or streams.inside == 0
 
 
 async def refusal_of(
