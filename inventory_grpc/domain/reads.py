@@ -106,12 +106,14 @@ class HoldQuery:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list."""
+    """Which part of a list, and how new it has to be."""
 
     size: int
     token: str = ""
     """Made by the page before; empty = the first page."""
     include_total: bool = False
+    min_token: str = ""
+    """A resume token; what it stands for is included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Page(Generic[R]):
     """There are rows behind these."""
     token_after: Callable[[R], str]
     total: int | None = None
+    resume_token: str = ""
+    """Of the place in the change stream just before it was read; only of lists that tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +146,5 @@ class AvailabilitySnapshot(Generic[R]):
     """What was made of each one's Availability."""
     missing: Sequence[ProductKey]
     snapshot_time: datetime
+    resume_token: str
+    """Of the place in the change stream just before that."""

@@ -9,11 +9,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Executor, Future
+from functools import partial
 
 from google.protobuf.message import Message
 
 from inventory_grpc.rpc import reply
 from inventory_grpc.rpc.reply import Context, DeadlineOver
+from inventory_grpc.services.patience import once_there
 
 Reply = Message | bytes
 Handler = Callable[[Message, Context], Awaitable[Reply]]
@@ -46,7 +48,8 @@ def answering(handler: Blocking, threads: Executor) -> Handler:
 
     async def call(request: Message, context: Context) -> bytes:
         in_thread = ReadCall(reply.time_left(context))
-        return await asyncio.wrap_future(threads.submit(_answer, handler, request, in_thread))
+        answer = partial(_answer, handler, request, in_thread)
+        return await once_there(threads, answer, in_thread.time_remaining())
 
     return call
 

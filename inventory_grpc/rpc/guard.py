@@ -22,6 +22,7 @@ from inventory_grpc.rpc import reply
 from inventory_grpc.rpc.blocking import Blocking, Handler, Reply, Streaming, answering, streaming
 from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context, DeadlineOver
+from inventory_grpc.services.patience import NotThereYet
 
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Message, Reply]"
 Decode = Callable[[bytes], Message]
@@ -94,7 +95,7 @@ class Guard:
                 return await handler(request, context)
             except DomainError as error:
                 return reply.refuse(context, error)
-            except DeadlineOver:
+            except (DeadlineOver, NotThereYet):
                 return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
             except asyncio.CancelledError:
                 # The caller is gone, or else what it waited for was dropped for want of time.

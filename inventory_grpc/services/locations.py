@@ -4,6 +4,7 @@ from inventory_grpc.domain.errors import LocationNotFound
 from inventory_grpc.domain.model import Location
 from inventory_grpc.domain.reads import LocationQuery, Page, PageRequest
 from inventory_grpc.services.paging import PageTokens, page_of
+from inventory_grpc.services.patience import require
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import locations
@@ -16,9 +17,10 @@ class Locations:
         self._database = database
         self._tokens = tokens
 
-    def get(self, location_id: str, time_left: float | None) -> Location:
+    def get(self, location_id: str, time_left: float | None, min_token: str = "") -> Location:
         """One location, deleted or not. Raises LocationNotFound."""
         with self._database.begin(time_left) as conn:
+            require(conn, min_token)
             location = locations.get(conn, location_id)
         if location is None:
             raise LocationNotFound([location_id])
@@ -29,6 +31,7 @@ class Locations:
     ) -> Page[Location]:
         """One page. Raises PageTokenInvalid."""
         with self._database.begin(time_left) as conn:
+            require(conn, request.min_token)
             after = self._tokens.position(conn, query, request.token)
             rows = locations.page(conn, query, after, request.size + 1)
             total = locations.count(conn, query) if request.include_total else None

@@ -39,10 +39,15 @@ class PageTokens:
 
 
 def page_of(
-    rows: list[R], request: PageRequest, token_after: Callable[[R], str], total: int | None
+    rows: list[R],
+    request: PageRequest,
+    token_after: Callable[[R], str],
+    total: int | None,
+    resume_token: str = "",
 ) -> Page[R]:
     """``rows`` holds one more than asked for if there are more."""
-    return Page(rows[: request.size], len(rows) > request.size, token_after, total)
+    more = len(rows) > request.size
+    return Page(rows[: request.size], more, token_after, total, resume_token)
 
 
 def product_id_of(conn: Connection, key: ProductKey | None) -> str:

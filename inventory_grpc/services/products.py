@@ -9,9 +9,11 @@ from inventory_grpc.domain.model import Product, ProductKey
 from inventory_grpc.domain.reads import Page, PageRequest, ProductQuery
 from inventory_grpc.services.coalesce import LARGE_KEYS_MAX, Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of
+from inventory_grpc.services.patience import once_there, require
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import products
+from inventory_grpc.store.visibility import token_of_now
 
 A = TypeVar("A")
 
@@ -22,9 +24,12 @@ class Products:
     def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
+        self._threads = threads
         self.gatherer = Gatherer(threads, self._found, LARGE_KEYS_MAX)
 
-    async def get(self, key: ProductKey, time_left: float, answer: Callable[[Product], A]) -> A:
+    async def get(
+        self, key: ProductKey, time_left: float, answer: Callable[[Product], A], min_token: str = ""
+    ) -> A:
         """What ``answer``, in a thread, makes of one product; of a deleted one by id only.
 
         Raises ProductNotFound.
@@ -36,12 +41,17 @@ class Products:
                 raise ProductNotFound.of(key)
             return answer(product)
 
-        return await self.gatherer.ask((key,), pick, time_left)
+        if not min_token:
+            return await self.gatherer.ask((key,), pick, time_left)
+        return await once_there(
+            self._threads, lambda: pick(self._found((key,), time_left, min_token)), time_left
+        )
 
     def _found(
-        self, keys: Sequence[ProductKey], time_left: float | None
+        self, keys: Sequence[ProductKey], time_left: float | None, min_token: str = ""
     ) -> dict[ProductKey, Product]:
         with self._database.begin(time_left) as conn:
+            require(conn, min_token)
             found = products.batch_get(conn, keys)
         by_key = {ProductKey(each.product_id): each for each in found}
         # A deleted one does not answer to its SKU.
@@ -50,11 +60,11 @@ class Products:
         }
 
     def batch_get(
-        self, keys: Sequence[ProductKey], time_left: float | None
+        self, keys: Sequence[ProductKey], time_left: float | None, min_token: str = ""
     ) -> tuple[list[Product], list[ProductKey]]:
         """(those found, in the order asked for, each once; the keys of the others)."""
         asked = list(dict.fromkeys(keys))
-        by_key = self._found(asked, time_left)
+        by_key = self._found(asked, time_left, min_token)
         present = {by_key[key].product_id: by_key[key] for key in asked if key in by_key}
         return list(present.values()), [key for key in asked if key not in by_key]
 
@@ -63,6 +73,8 @@ class Products:
     ) -> Page[Product]:
         """One page. Raises PageTokenInvalid."""
         with self._database.begin(time_left) as conn:
+            require(conn, request.min_token)
+            resume_token = token_of_now(conn)
             after = self._tokens.position(conn, query, request.token)
             rows = products.page(conn, query, after, request.size + 1)
             total = products.count(conn, query) if request.include_total else None
@@ -71,4 +83,4 @@ class Products:
                 return products.position_of(query, product)
 
             sealer = self._tokens.sealer(conn, query, position_of)
-        return page_of(rows, request, sealer, total)
+        return page_of(rows, request, sealer, total, resume_token)

@@ -24,11 +24,13 @@ from inventory_grpc.domain.reads import (
 )
 from inventory_grpc.services.coalesce import Gatherer, Gatherers
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
+from inventory_grpc.services.patience import once_there, require
 from inventory_grpc.store.engine import ReadDatabase
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import movements, stock
 from inventory_grpc.store.queries.rows import hold_exists, known_locations, order_exists
 from inventory_grpc.store.queries.stock import LevelKey
+from inventory_grpc.store.visibility import token_of, token_of_now
 
 A = TypeVar("A")
 
@@ -39,6 +41,7 @@ class Stock:
     def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
+        self._threads = threads
         self.level_gatherer = Gatherer(threads, self._levels)
         self.availability_gatherers = Gatherers(threads, self._looked)
 
@@ -48,6 +51,7 @@ class Stock:
         location_id: str,
         time_left: float,
         answer: Callable[[StockLevel], A],
+        min_token: str = "",
     ) -> A:
         """What ``answer``, in a thread, makes of one level; zeros where there never was stock.
 
@@ -63,12 +67,17 @@ class Stock:
                 raise LocationNotFound([location_id])
             return answer(level)
 
-        return await self.level_gatherer.ask((at,), pick, time_left)
+        if not min_token:
+            return await self.level_gatherer.ask((at,), pick, time_left)
+        return await once_there(
+            self._threads, lambda: pick(self._levels((at,), time_left, min_token)), time_left
+        )
 
     def _levels(
-        self, keys: Sequence[LevelKey], time_left: float
+        self, keys: Sequence[LevelKey], time_left: float, min_token: str = ""
     ) -> dict[LevelKey, StockLevel | None]:
         with self._database.begin(time_left) as conn:
+            require(conn, min_token)
             return stock.levels(conn, keys)
 
     def levels_page(
@@ -76,13 +85,15 @@ class Stock:
     ) -> Page[StockLevel]:
         """One page. Raises PageTokenInvalid, ProductNotFound, LocationNotFound."""
         with self._database.begin(time_left) as conn:
+            require(conn, request.min_token)
+            resume_token = token_of_now(conn)
             after = self._tokens.position(conn, query, request.token)
             product_id = product_id_of(conn, query.product)
             _require_locations(conn, [query.location_id] if query.location_id else [])
             rows = stock.page(conn, query, product_id, after, request.size + 1)
             total = stock.count(conn, query, product_id) if request.include_total else None
             sealer = self._tokens.sealer(conn, query, _level_position)
-        return page_of(rows, request, sealer, total)
+        return page_of(rows, request, sealer, total, resume_token)
 
     async def availability(
         self,
@@ -90,6 +101,7 @@ class Stock:
         location_ids: Sequence[str],
         time_left: float,
         answer: Callable[[Availability], A],
+        min_token: str = "",
     ) -> AvailabilitySnapshot[A]:
         """What is available at these locations (none = all); one snapshot.
 
@@ -101,20 +113,31 @@ class Stock:
             return looked.snapshot(keys, answer)
 
         places = tuple(dict.fromkeys(location_ids))
-        return await self.availability_gatherers.ask(places, keys, pick, time_left)
+        if not min_token:
+            return await self.availability_gatherers.ask(places, keys, pick, time_left)
+        return await once_there(
+            self._threads, lambda: pick(self._looked(places, keys, time_left, min_token)), time_left
+        )
 
     def _looked(
-        self, location_ids: Sequence[str], keys: Sequence[ProductKey], time_left: float
+        self,
+        location_ids: Sequence[str],
+        keys: Sequence[ProductKey],
+        time_left: float,
+        min_token: str = "",
     ) -> "_Looked":
         with self._database.begin(time_left) as conn:
+            require(conn, min_token)
             _require_locations(conn, location_ids)
-            return _Looked(*stock.availability(conn, keys, location_ids))
+            by_key, moment, position = stock.availability(conn, keys, location_ids)
+            return _Looked(by_key, moment, token_of(conn, position))
 
     def movements_page(
         self, query: MovementQuery, request: PageRequest, time_left: float | None
     ) -> Page[StockMovement]:
         """One page. Raises PageTokenInvalid, Product-, Location-, Order- or HoldNotFound."""
         with self._database.begin(time_left) as conn:
+            require(conn, request.min_token)
             after = self._tokens.position(conn, query, request.token)
             product_id = product_id_of(conn, query.product)
             _require_locations(conn, [query.location_id] if query.location_id else [])
@@ -131,9 +154,12 @@ class Stock:
 class _Looked:
     """What one query found for several callers."""
 
-    def __init__(self, by_key: Mapping[ProductKey, Availability], moment: datetime) -> None:
+    def __init__(
+        self, by_key: Mapping[ProductKey, Availability], moment: datetime, resume_token: str
+    ) -> None:
         self._by_key = by_key
         self._moment = moment
+        self._resume_token = resume_token
         self._made: dict[str, Any] = {}
 
     def snapshot(
@@ -151,7 +177,9 @@ class _Looked:
             if product_id not in self._made:
                 self._made[product_id] = answer(each)
             present[product_id] = self._made[product_id]
-        return AvailabilitySnapshot(list(present.values()), missing, self._moment)
+        return AvailabilitySnapshot(
+            list(present.values()), missing, self._moment, self._resume_token
+        )
 
 
 def _require_locations(conn: Connection, location_ids: Collection[str]) -> None:

@@ -16,7 +16,9 @@ READ_IDENTITY: Final = Statement(
 )
 
 _READ: Final = text(READ_IDENTITY.sql)
-_KEPT_SECONDS: Final = 60.0
+
+KEPT_SECONDS: Final = 60.0
+"""On one connection: behind a pooler it may lead to a restored backup by then."""
 
 
 @record
@@ -37,7 +39,7 @@ class LinkIdentity:
     """The identity of the database that a link is connected to; costs a round trip when needed.
 
     It is read again on every new connection, so that a process which outlives a restored backup
-    notices; and every minute, because a pooler may keep a connection that leads elsewhere by then.
+    notices, and every minute.
     """
 
     def __init__(self, link: Link) -> None:
@@ -56,5 +58,5 @@ class LinkIdentity:
             ((database_id, token_key),) = self._link.read(Call(READ_IDENTITY))
             self._known = Identity(database_id, bytes(token_key))
             self._connection = self._link.connections
-            self._until = time.monotonic() + _KEPT_SECONDS
+            self._until = time.monotonic() + KEPT_SECONDS
         return self._known

@@ -29,7 +29,7 @@ class Prepared:
         self._parameters = tuple(numbered.positiontup or ())
         places = ", ".join(f"%({parameter})s" for parameter in self._parameters)
         self._prepare = f"PREPARE {name} AS {numbered}"
-        self._execute = f"EXECUTE {name} ({places})"
+        self._execute = f"EXECUTE {name} ({places})" if places else f"EXECUTE {name}"
         self._plain = str(statement.compile(dialect=_dialect("pyformat")))
 
     def rows(self, conn: Connection, /, **parameters: object) -> list[Row]:

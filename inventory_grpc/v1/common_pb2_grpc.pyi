@@ -13,6 +13,8 @@ Rules that hold for the whole package:
     INVALID_FIELD lists every violation at once.
   - Every mutation is safe to retry with the same request_id: the stored answer comes back
     byte for byte with trailing metadata `idempotent-replay: true`.
+  - To read what you wrote, also where reads are answered by a replica, give the mutation's
+    resume_token to the read as its min_token: the read waits until it includes that change.
 """
 
 from collections import abc as _abc

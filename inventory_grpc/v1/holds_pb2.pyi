@@ -291,16 +291,22 @@ class GetHoldRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     HOLD_ID_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     hold_id: builtins.str
     """The hold."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     def __init__(
         self,
         *,
         hold_id: builtins.str = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["hold_id", b"hold_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["hold_id", b"hold_id", "min_token", b"min_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -376,12 +382,17 @@ class ListHoldsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
     """The next_page_token of the page before, for the same filter."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> HoldFilter:
         """Which holds."""
@@ -393,10 +404,11 @@ class ListHoldsRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: HoldFilter | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,10 +421,15 @@ class ListHoldsResponse(message.Message):
     HOLDS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; only empty means the end."""
     total_size: builtins.int
     """Number of rows on all pages; only with include_total."""
+    resume_token: builtins.str
+    """Where the change stream stood just before this was read: streaming from it misses nothing that is
+    not in here. Of several pages take the first one's.
+    """
     @builtins.property
     def holds(self) -> containers.RepeatedCompositeFieldContainer[Hold]:
         """The page, newest first; it may be short when it would exceed 3 MiB."""
@@ -423,10 +440,11 @@ class ListHoldsResponse(message.Message):
         holds: abc.Iterable[Hold] | None = ...,
         next_page_token: builtins.str = ...,
         total_size: builtins.int | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "holds", b"holds", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "holds", b"holds", "next_page_token", b"next_page_token", "resume_token", b"resume_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = typing.Literal["_total_size", b"_total_size"]  # noqa: Y015

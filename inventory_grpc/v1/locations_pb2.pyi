@@ -163,16 +163,22 @@ class GetLocationRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     LOCATION_ID_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     location_id: builtins.str
     """The location."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     def __init__(
         self,
         *,
         location_id: builtins.str = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location_id", b"location_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location_id", b"location_id", "min_token", b"min_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,12 +214,17 @@ class ListLocationsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
     """The next_page_token of the page before, for the same filter."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> LocationFilter:
         """Which locations."""
@@ -225,10 +236,11 @@ class ListLocationsRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: LocationFilter | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -489,16 +489,22 @@ class GetOrderRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_ID_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     order_id: builtins.str
     """The order."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     def __init__(
         self,
         *,
         order_id: builtins.str = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["min_token", b"min_token", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -531,6 +537,11 @@ class BatchGetOrdersRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     ORDER_IDS_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def order_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """1-1,000 orders."""
@@ -539,10 +550,11 @@ class BatchGetOrdersRequest(message.Message):
         self,
         *,
         order_ids: abc.Iterable[builtins.str] | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["order_ids", b"order_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["min_token", b"min_token", "order_ids", b"order_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -628,12 +640,17 @@ class ListOrdersRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
     """The next_page_token of the page before, for the same filter."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> OrderFilter:
         """Which orders."""
@@ -645,10 +662,11 @@ class ListOrdersRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: OrderFilter | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -661,10 +679,15 @@ class ListOrdersResponse(message.Message):
     ORDERS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; only empty means the end."""
     total_size: builtins.int
     """Number of rows on all pages; only with include_total."""
+    resume_token: builtins.str
+    """Where the change stream stood just before this was read: streaming from it misses nothing that is
+    not in here. Of several pages take the first one's.
+    """
     @builtins.property
     def orders(self) -> containers.RepeatedCompositeFieldContainer[Order]:
         """The page, newest first; it may be short when it would exceed 3 MiB."""
@@ -675,10 +698,11 @@ class ListOrdersResponse(message.Message):
         orders: abc.Iterable[Order] | None = ...,
         next_page_token: builtins.str = ...,
         total_size: builtins.int | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "orders", b"orders", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "orders", b"orders", "resume_token", b"resume_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
@@ -1170,6 +1194,7 @@ class ListOrderEventsRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     order_id: builtins.str
     """The order."""
     page_size: builtins.int
@@ -1178,6 +1203,10 @@ class ListOrderEventsRequest(message.Message):
     """The next_page_token of the page before, for the same order."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     def __init__(
         self,
         *,
@@ -1185,10 +1214,11 @@ class ListOrderEventsRequest(message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["include_total", b"include_total", "order_id", b"order_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["include_total", b"include_total", "min_token", b"min_token", "order_id", b"order_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

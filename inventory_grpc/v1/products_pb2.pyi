@@ -363,6 +363,11 @@ class GetProductRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCT_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def product(self) -> common_pb2.ProductKey:
         """The product."""
@@ -371,10 +376,11 @@ class GetProductRequest(message.Message):
         self,
         *,
         product: common_pb2.ProductKey | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["min_token", b"min_token", "product", b"product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -407,6 +413,11 @@ class BatchGetProductsRequest(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     PRODUCTS_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[common_pb2.ProductKey]:
         """1-1,000 products."""
@@ -415,10 +426,11 @@ class BatchGetProductsRequest(message.Message):
         self,
         *,
         products: abc.Iterable[common_pb2.ProductKey] | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["products", b"products"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["min_token", b"min_token", "products", b"products"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -545,6 +557,7 @@ class ListProductsRequest(message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     ORDER_BY_FIELD_NUMBER: builtins.int
     DESCENDING_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
@@ -555,6 +568,10 @@ class ListProductsRequest(message.Message):
     """In which order."""
     descending: builtins.bool
     """From the highest to the lowest."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> ProductFilter:
         """Which products."""
@@ -568,10 +585,11 @@ class ListProductsRequest(message.Message):
         filter: ProductFilter | None = ...,
         order_by: ProductOrderBy.ValueType = ...,
         descending: builtins.bool = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["descending", b"descending", "filter", b"filter", "include_total", b"include_total", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["descending", b"descending", "filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,10 +602,15 @@ class ListProductsResponse(message.Message):
     PRODUCTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; only empty means the end."""
     total_size: builtins.int
     """Number of rows on all pages; only with include_total."""
+    resume_token: builtins.str
+    """Where the change stream stood just before this was read: streaming from it misses nothing that is
+    not in here. Of several pages take the first one's.
+    """
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[Product]:
         """The page; it may be short when it would exceed 3 MiB."""
@@ -598,10 +621,11 @@ class ListProductsResponse(message.Message):
         products: abc.Iterable[Product] | None = ...,
         next_page_token: builtins.str = ...,
         total_size: builtins.int | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "products", b"products", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "products", b"products", "resume_token", b"resume_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = typing.Literal["_total_size", b"_total_size"]  # noqa: Y015

@@ -804,8 +804,13 @@ class GetStockLevelRequest(message.Message):
 
     PRODUCT_FIELD_NUMBER: builtins.int
     LOCATION_ID_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     location_id: builtins.str
     """The location; empty = `default`."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def product(self) -> common_pb2.ProductKey:
         """The product."""
@@ -815,10 +820,11 @@ class GetStockLevelRequest(message.Message):
         *,
         product: common_pb2.ProductKey | None = ...,
         location_id: builtins.str = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location_id", b"location_id", "product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location_id", b"location_id", "min_token", b"min_token", "product", b"product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -886,12 +892,17 @@ class ListStockLevelsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
     """The next_page_token of the page before, for the same filter."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> StockLevelFilter:
         """Which levels."""
@@ -903,10 +914,11 @@ class ListStockLevelsRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: StockLevelFilter | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -919,10 +931,15 @@ class ListStockLevelsResponse(message.Message):
     STOCK_LEVELS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; only empty means the end."""
     total_size: builtins.int
     """Number of rows on all pages; only with include_total."""
+    resume_token: builtins.str
+    """Where the change stream stood just before this was read: streaming from it misses nothing that is
+    not in here. Of several pages take the first one's.
+    """
     @builtins.property
     def stock_levels(self) -> containers.RepeatedCompositeFieldContainer[StockLevel]:
         """The page."""
@@ -933,10 +950,11 @@ class ListStockLevelsResponse(message.Message):
         stock_levels: abc.Iterable[StockLevel] | None = ...,
         next_page_token: builtins.str = ...,
         total_size: builtins.int | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "total_size", b"total_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "stock_levels", b"stock_levels", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_total_size", b"_total_size", "next_page_token", b"next_page_token", "resume_token", b"resume_token", "stock_levels", b"stock_levels", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__total_size: _TypeAlias = typing.Literal["total_size"]  # noqa: Y015
     _WhichOneofArgType__total_size: _TypeAlias = typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
@@ -950,6 +968,11 @@ class BatchGetAvailabilityRequest(message.Message):
 
     PRODUCTS_FIELD_NUMBER: builtins.int
     LOCATION_IDS_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def products(self) -> containers.RepeatedCompositeFieldContainer[common_pb2.ProductKey]:
         """1-1,000 products."""
@@ -963,10 +986,11 @@ class BatchGetAvailabilityRequest(message.Message):
         *,
         products: abc.Iterable[common_pb2.ProductKey] | None = ...,
         location_ids: abc.Iterable[builtins.str] | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location_ids", b"location_ids", "products", b"products"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["location_ids", b"location_ids", "min_token", b"min_token", "products", b"products"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1025,6 +1049,11 @@ class BatchGetAvailabilityResponse(message.Message):
     AVAILABILITIES_FIELD_NUMBER: builtins.int
     MISSING_FIELD_NUMBER: builtins.int
     SNAPSHOT_TIME_FIELD_NUMBER: builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: builtins.int
+    resume_token: builtins.str
+    """Where the change stream stood just before this was read: streaming from it misses nothing that is
+    not in here.
+    """
     @builtins.property
     def availabilities(self) -> containers.RepeatedCompositeFieldContainer[Availability]:
         """Those found, in the order of the request, each once."""
@@ -1043,10 +1072,11 @@ class BatchGetAvailabilityResponse(message.Message):
         availabilities: abc.Iterable[Availability] | None = ...,
         missing: abc.Iterable[common_pb2.ProductKey] | None = ...,
         snapshot_time: timestamp_pb2.Timestamp | None = ...,
+        resume_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["snapshot_time", b"snapshot_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["availabilities", b"availabilities", "missing", b"missing", "snapshot_time", b"snapshot_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["availabilities", b"availabilities", "missing", b"missing", "resume_token", b"resume_token", "snapshot_time", b"snapshot_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,12 +1146,17 @@ class ListStockMovementsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
     """The next_page_token of the page before, for the same filter."""
     include_total: builtins.bool
     """Ask for total_size."""
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
     @builtins.property
     def filter(self) -> StockMovementFilter:
         """Which movements."""
@@ -1133,10 +1168,11 @@ class ListStockMovementsRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: StockMovementFilter | None = ...,
+        min_token: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,12 @@ from tests.conftest import Database
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 30
 
-Detail = TypeVar("Detail", error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo)
+Detail = TypeVar(
+    "Detail",
+    error_details_pb2.BadRequest,
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.RetryInfo,
+)
 Status = health_pb2.HealthCheckResponse
 
 

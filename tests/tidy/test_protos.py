@@ -47,10 +47,14 @@ _METHODS = [
 _MUTATIONS = [method for method in _METHODS if not method.name.startswith(_READS)]
 _SINGULAR = [method for method in _MUTATIONS if not method.name.startswith("Batch")]
 _BATCHES = [method for method in _MUTATIONS if method.name.startswith("Batch")]
+READS_OF_NOW = [
+    method for method in _METHODS if method.name.startswith(("Get", "BatchGet", "List"))
+]
 _LISTS = [method for method in _METHODS if method.name.startswith("List")]
 
 _of_method = pytest.mark.parametrize("method", _METHODS, ids=lambda method: method.name)
 _of_singular = pytest.mark.parametrize("method", _SINGULAR, ids=lambda method: method.name)
+_of_read = pytest.mark.parametrize("method", READS_OF_NOW, ids=lambda method: method.name)
 _of_list = pytest.mark.parametrize("method", _LISTS, ids=lambda method: method.name)
 _of_batch = pytest.mark.parametrize("method", _BATCHES, ids=lambda method: method.name)
 
@@ -117,6 +121,12 @@ def test_a_mutation_answers_a_token_behind_all_that_its_response_may_ever_have(
     token = method.output_type.fields[-1]
     assert (token.name, token.number) == ("resume_token", 15)
     assert token.type == FieldDescriptor.TYPE_STRING
+
+
+@_of_read
+def test_a_read_can_wait_for_a_change(method: MethodDescriptor) -> None:
+    token = method.input_type.fields_by_name["min_token"]
+    assert (token.number, token.type) == (14, FieldDescriptor.TYPE_STRING)
 
 
 @_of_list

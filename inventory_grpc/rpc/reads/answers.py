@@ -1,5 +1,6 @@
 """What the read handlers share: the call's time, pages that end early, answers of bounded size."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ ANSWER_BYTES_MAX: Final = 3 * 1024 * 1024
 """Well below the 4 MiB that clients accept by default."""
 KEYS_MAX: Final = 1_000
 """Keys of one BatchGet."""
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,120}").fullmatch
 _FRAME_BYTES: Final = 6
 """Tag and length in front of an entry, at most."""
 
@@ -29,7 +31,13 @@ Call = Timed
 """A gRPC call, as far as a read needs it."""
 
 
-class ListRequest(Protocol):
+class ReadRequest(Protocol):
+    """What every read's request has."""
+
+    min_token: str
+
+
+class ListRequest(ReadRequest, Protocol):
     """What every list request has."""
 
     page_size: int
@@ -37,10 +45,19 @@ class ListRequest(Protocol):
     include_total: bool
 
 
+def min_token(request: ReadRequest, found: Violations) -> str:
+    """What has to be included, or nothing; that it is one of ours is seen by who reads."""
+    token = request.min_token
+    if token and not _TOKEN(token):
+        found.add("min_token", "must be a resume_token that this service gave")
+    return token
+
+
 def page_request(request: ListRequest, found: Violations) -> PageRequest:
-    """Which part of the list."""
+    """Which part of the list, and how new it has to be."""
     size = validate.page_size(request.page_size, found, "", "page_size")
-    return PageRequest(size, request.page_token, request.include_total)
+    token = min_token(request, found)
+    return PageRequest(size, request.page_token, request.include_total, token)
 
 
 def fill(

@@ -2,7 +2,7 @@
 
 from inventory_grpc.domain.reads import LocationQuery
 from inventory_grpc.rpc import convert, validate
-from inventory_grpc.rpc.reads.answers import Call, fill, page_request
+from inventory_grpc.rpc.reads.answers import Call, fill, min_token, page_request
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.v1 import locations_pb2
@@ -19,8 +19,9 @@ class LocationReads:
         """One location, deleted or not."""
         found = Violations()
         location_id = validate.location_id(request.location_id, found, "", "location_id")
+        since = min_token(request, found)
         found.refuse_if_any()
-        location = self.reads.locations.get(location_id, context.time_remaining())
+        location = self.reads.locations.get(location_id, context.time_remaining(), since)
         response = locations_pb2.GetLocationResponse()
         convert.location(location, response.location)
         return response

@@ -4,7 +4,7 @@ from inventory_grpc.domain.model import Order
 from inventory_grpc.domain.reads import OrderEventQuery
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
-from inventory_grpc.rpc.reads.answers import Call, bounded, fill, order_ids, page_request
+from inventory_grpc.rpc.reads.answers import Call, bounded, fill, min_token, order_ids, page_request
 from inventory_grpc.rpc.reply import time_left
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
@@ -22,8 +22,9 @@ class OrderReads:
         """One order with its lines."""
         found = Violations()
         order_id = validate.uuid(request.order_id, found, "", "order_id")
+        since = min_token(request, found)
         found.refuse_if_any()
-        return await self.reads.orders.get(order_id, time_left(context), _encoded)
+        return await self.reads.orders.get(order_id, time_left(context), _encoded, since)
 
     def BatchGetOrders(  # noqa: N802
         self, request: orders_pb2.BatchGetOrdersRequest, context: Call
@@ -31,8 +32,9 @@ class OrderReads:
         """Those found, and the ids of the others."""
         found = Violations()
         sent = order_ids(request.order_ids, found)
+        since = min_token(request, found)
         found.refuse_if_any()
-        present, missing = self.reads.orders.batch_get(list(sent), context.time_remaining())
+        present, missing = self.reads.orders.batch_get(list(sent), context.time_remaining(), since)
         response = orders_pb2.BatchGetOrdersResponse(missing=[sent[each] for each in missing])
         for order in present:
             convert.order(order, response.orders.add())
@@ -46,7 +48,9 @@ class OrderReads:
         query, part = filters.orders(request, found), page_request(request, found)
         found.refuse_if_any()
         page = self.reads.orders.page(query, part, context.time_remaining())
-        response = orders_pb2.ListOrdersResponse(total_size=page.total)
+        response = orders_pb2.ListOrdersResponse(
+            total_size=page.total, resume_token=page.resume_token
+        )
         response.next_page_token = fill(response.orders, page, convert.order)
         return response
 

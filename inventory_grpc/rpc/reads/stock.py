@@ -7,7 +7,14 @@ from inventory_grpc.domain.model import StockLevel
 from inventory_grpc.domain.reads import Availability
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
-from inventory_grpc.rpc.reads.answers import Call, bounded_bytes, fill, page_request, product_keys
+from inventory_grpc.rpc.reads.answers import (
+    Call,
+    bounded_bytes,
+    fill,
+    min_token,
+    page_request,
+    product_keys,
+)
 from inventory_grpc.rpc.reply import time_left
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.reads import Reads
@@ -29,8 +36,11 @@ class StockReads:
         found = Violations()
         key = validate.product_key(request.product, found, "", "product")
         place = validate.location_id_or_default(request.location_id, found, "", "location_id")
+        since = min_token(request, found)
         found.refuse_if_any()
-        return await self.reads.stock.get_level(key, place, time_left(context), _encoded_level)
+        return await self.reads.stock.get_level(
+            key, place, time_left(context), _encoded_level, since
+        )
 
     def ListStockLevels(  # noqa: N802
         self, request: stock_pb2.ListStockLevelsRequest, context: Call
@@ -40,7 +50,9 @@ class StockReads:
         query, part = filters.stock_levels(request, found), page_request(request, found)
         found.refuse_if_any()
         page = self.reads.stock.levels_page(query, part, context.time_remaining())
-        response = stock_pb2.ListStockLevelsResponse(total_size=page.total)
+        response = stock_pb2.ListStockLevelsResponse(
+            total_size=page.total, resume_token=page.resume_token
+        )
         response.next_page_token = fill(response.stock_levels, page, convert.stock_level)
         return response
 
@@ -51,13 +63,15 @@ class StockReads:
         found = Violations()
         sent = product_keys(request.products, found)
         places = _location_ids(request.location_ids, found)
+        since = min_token(request, found)
         found.refuse_if_any()
         snapshot = await self.reads.stock.availability(
-            list(sent), places, time_left(context), _encoded
+            list(sent), places, time_left(context), _encoded, since
         )
         response = stock_pb2.BatchGetAvailabilityResponse(
             missing=[sent[key] for key in snapshot.missing],
             snapshot_time=convert.timestamp(snapshot.snapshot_time),
+            resume_token=snapshot.resume_token,
         )
         return bounded_bytes(b"".join((response.SerializeToString(), *snapshot.found)))
 

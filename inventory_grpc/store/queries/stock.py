@@ -42,7 +42,14 @@ from inventory_grpc.store.queries.rows import (
     is_low,
 )
 from inventory_grpc.store.statements import text_array
-from inventory_grpc.store.tables import ID, KEY, locations, products, stock_levels
+from inventory_grpc.store.tables import (
+    ID,
+    KEY,
+    locations,
+    products,
+    stock_levels,
+    stream_head,
+)
 
 _level = stock_levels.c
 _STORED = (
@@ -202,9 +209,14 @@ def _availability() -> Select[Any]:
     )
     levels = select(known, level).select_from(known.outerjoin(level, true())).subquery()
     # Its own row, so that there is one even when no product is known.
-    moment = select(clock.c.now.label("snapshot_time")).subquery()
+    place = stream_head.c.position
+    moment = (
+        select(clock.c.now.label("snapshot_time"), place)
+        .select_from(clock.join(stream_head, stream_head.c.id == literal_column("1")))
+        .subquery()
+    )
     return (
-        select(moment.c.snapshot_time, levels)
+        select(moment.c.snapshot_time, moment.c.position, levels)
         .select_from(moment.outerjoin(levels, true()))
         .order_by(levels.c.product_id, levels.c.location_id)
     )
@@ -215,8 +227,9 @@ _AVAILABILITY = Prepared("availability", _availability())
 
 def availability(
     conn: Connection, keys: Sequence[ProductKey], location_ids: Sequence[str]
-) -> tuple[dict[ProductKey, Availability], datetime]:
-    """The known products with their levels (empty ``location_ids`` = everywhere), and when.
+) -> tuple[dict[ProductKey, Availability], datetime, int]:
+    """The known products with their levels (empty ``location_ids`` = everywhere), when, and at
+    which position of the change stream.
 
     A product is there under its id and, unless it is deleted, under its SKU if any SKU was asked.
     """
@@ -228,15 +241,15 @@ def availability(
         location_ids=text_array(location_ids),
     )
     by_key: dict[ProductKey, Availability] = {}
-    for (product_id, sku, is_live), group in groupby(found, key=itemgetter(1, 2, 3)):
+    for (product_id, sku, is_live), group in groupby(found, key=itemgetter(2, 3, 4)):
         if product_id is None:
             continue
         each = Availability(product_id, sku, _levels(product_id, sku, group))
         by_key[ProductKey(product_id)] = each
         if skus and is_live:
             by_key[ProductKey("", sku)] = each
-    return by_key, found[0][0]
+    return by_key, found[0][0], found[0][1]
 
 
 def _levels(product_id: str, sku: str, found: Iterable[Row]) -> tuple[StockLevel, ...]:
-    return tuple([StockLevel(product_id, sku, *row[4:]) for row in found if row[4] is not None])
+    return tuple([StockLevel(product_id, sku, *row[5:]) for row in found if row[5] is not None])
