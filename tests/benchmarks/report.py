@@ -25,10 +25,10 @@ _WATCHED_HEADINGS: Final = (
     "client µs", "events per second", "per order", "server µs per event",
 )  # fmt: skip
 _WATCHED_NOTE: Final = (
-    "CPU is per order. Orders change two products, and most watchers want one product each, "
-    "mostly others: they are told nothing, but have to be asked. An event is one change told to "
-    "one watcher; its cost is what the server's CPU per order is above that with no watchers, that "
-    "of asking the others included."
+    "CPU is per order, medians of fewer and shorter rounds. Orders change two products, and most "
+    "watchers want one product each, mostly others: they are told nothing, but have to be asked. "
+    "An event is one change told to one watcher; its cost is what the server's CPU per order is "
+    "above that with no watchers, that of asking the others included."
 )
 _NOTE: Final = (
     "Medians of the rounds. CPU is per call, and per order for BatchCreateOrders; latencies are "

@@ -113,7 +113,7 @@ class Watching:
 
 def total_seconds(pace: Pace) -> float:
     """Of load alone."""
-    return len(AUDIENCES) * _rounds(pace) * (pace.seconds + pace.warm_up_seconds / 2)
+    return len(AUDIENCES) * _rounds(pace) * (_seconds(pace) + _warm_up_seconds(pace))
 
 
 def measure_watchers(running: Bench, directory: Path, pace: Pace, say: Say) -> Watching:
@@ -135,7 +135,17 @@ def measure_watchers(running: Bench, directory: Path, pace: Pace, say: Say) -> W
 
 
 def _rounds(pace: Pace) -> int:
-    return (pace.rounds + 1) // 2
+    return pace.rounds // 2
+
+
+def _seconds(pace: Pace) -> float:
+    """Half of other scenarios': what was told takes its time, and so does opening the streams."""
+    return pace.seconds / 2
+
+
+def _warm_up_seconds(pace: Pace) -> float:
+    """Of every sample: its watchers are new."""
+    return pace.warm_up_seconds / 4
 
 
 class _Section:
@@ -164,8 +174,8 @@ class _Section:
     def sample(self, audience: Audience) -> Sample:
         """Orders that they are told, after some that are not measured."""
         self.have(audience)
-        self._orders(audience, self._pace.warm_up_seconds / 2)
-        return self._orders(audience, self._pace.seconds)
+        self._orders(audience, _warm_up_seconds(self._pace))
+        return self._orders(audience, _seconds(self._pace))
 
     def _orders(self, audience: Audience, seconds: float) -> Sample:
         return self._running.sample(HOT_64, seconds, audience.events_per_order)
