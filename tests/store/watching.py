@@ -26,6 +26,10 @@ ALL = {
     "hold": "SELECT hold_id::text, version FROM holds",
     "order": "SELECT order_id::text, version FROM orders",
 }
+LEVELS = """
+    SELECT product_id::text, location_id, on_hand, allocated, held,
+           coalesce(on_hand - allocated - held - safety_stock <= low_stock_threshold, false)
+      FROM stock_levels WHERE version > 0"""
 CROSSINGS = (ChangeKind.LOW_STOCK, ChangeKind.STOCK_RECOVERED)
 
 
@@ -107,20 +111,24 @@ class Watcher:
         return orders_get(self.reading, key[1])
 
     def check(self) -> None:
-        """What was told, replayed, is what the tables have; and which levels are low."""
+        """What was told, replayed, is what the tables have."""
+        self.check_versions()
+        for key, resource in self.known.items():
+            assert resource == self.shown(key)
+
+    def check_versions(self) -> None:
+        """No more and no less than there is; levels with their counters; and which are low."""
         stored = {
             (kind, *row[:-1]): row[-1]
             for kind, sql in ALL.items()
             for row in query(self.database, sql)
         }
         assert {key: resource.version for key, resource in self.known.items()} == stored
-        for key, resource in self.known.items():
-            assert resource == self.shown(key)
-        low = (
-            "SELECT 'level', product_id::text, location_id FROM stock_levels WHERE"
-            " on_hand - allocated - held - safety_stock <= low_stock_threshold"
-        )
-        assert self.low == set(query(self.database, low))
+        for *key, on_hand, allocated, held, is_low in query(self.database, LEVELS):
+            level = self.known["level", *key]
+            assert isinstance(level, StockLevel)
+            assert (level.on_hand, level.allocated, level.held) == (on_hand, allocated, held)
+            assert (("level", *key) in self.low) == is_low
 
 
 def orders_get(reading: ReadDatabase, order_id: str) -> Order | None:
