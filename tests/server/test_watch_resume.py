@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.store.identity import Identity
 from inventory_grpc.store.resume_tokens import CommitToken, seal
-from inventory_grpc.v1 import changes_pb2
+from inventory_grpc.v1 import changes_pb2, stock_pb2
 from tests.concurrency.harness import query
 from tests.conftest import Database
 from tests.server.harness import (
@@ -18,7 +18,7 @@ from tests.server.harness import (
     reason_of,
     running,
 )
-from tests.server.watching import Watch, create, order, refusal, versions
+from tests.server.watching import KINDS, Watch, create, order, refusal, versions
 
 _ORDERS = [changes_pb2.CHANGE_KIND_ORDER]
 
@@ -70,6 +70,28 @@ def test_one_far_behind_reads_up_and_then_follows(server: Server) -> None:
     order(server)
     seen += late.take(2)
     assert [each.event_id for each in watch.take(304)] == [each.event_id for each in seen]
+
+
+def test_listing_then_watching_leaves_no_hole(server: Server) -> None:
+    create(server)
+    listed = server.stock.ListStockLevels(stock_pb2.ListStockLevelsRequest(), timeout=10)
+    order(server)
+    [level] = listed.stock_levels
+    seen = Watch(server, listed.resume_token, kinds=[KINDS["STOCK_LEVEL"]])
+    found = (each.stock_level for each in seen.changes())
+    assert next(each.version for each in found if each.version > level.version) == 2
+
+
+def test_the_token_of_a_mutation_starts_with_its_own_change(server: Server) -> None:
+    create(server, "OLD")
+    request = stock_pb2.AdjustStockRequest(delta=1, reason=stock_pb2.ADJUSTMENT_REASON_FOUND)
+    request.product.sku = "OLD"
+    answer = server.stock.AdjustStock(request, timeout=10)
+    placed = order(server, "OLD")
+    seen = Watch(server, answer.resume_token).take(3)
+    assert seen[0].stock_level == answer.stock_level
+    assert seen[0].movement == answer.movement
+    assert {each.order.order_id for each in seen if each.HasField("order")} == {placed.order_id}
 
 
 def test_the_token_of_a_commit_starts_with_what_it_changed(
