@@ -138,6 +138,8 @@ def changes_policy(movement: StockMovement) -> bool:
 
 
 def _crossing(movement: StockMovement, level: StockLevel, before: Policy) -> ChangeKind | None:
+    if level.low_stock_threshold is None and before.low_stock_threshold is None:
+        return None
     taken = movement.on_hand_delta - movement.allocated_delta - movement.held_delta
     available = level.available - taken + level.safety_stock - before.safety_stock
     was_low = _is_low(available, before.low_stock_threshold)

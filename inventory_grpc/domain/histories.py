@@ -21,12 +21,18 @@ from inventory_grpc.domain.status import HoldStatus
 
 def order_at_first(order: Order) -> Order:
     """Before its first event; status, version and times are that event's."""
+    if order.version == 1:
+        # Most are new: as it is.
+        return order
     lines = tuple(replace(line, shipped=0, cancelled=0, returned=0) for line in order.lines)
     return replace(order, lines=lines)
 
 
 def order_after(order: Order, event: OrderEvent) -> Order:
     """What the event made of the version before."""
+    if event.order_version == order.version:
+        # Nothing has become of it since it was made; see above.
+        return order
     units = dict(event.lines)
     return replace(
         order,

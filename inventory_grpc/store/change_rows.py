@@ -5,9 +5,10 @@ of a table that it has no statistics of.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, TextClause, text
+from sqlalchemy import Connection, TextClause, text
 
 from inventory_grpc.domain.entries import LevelKey
 from inventory_grpc.domain.model import (
@@ -54,6 +55,13 @@ _MOVEMENTS: Final = text(f"""
                 AND m.movement_id > :lowest AND m.movement_id <= :highest
                 AND m.commit_id = c.commit_id
               ORDER BY m.movement_id LIMIT ALL) m""")  # noqa: S608
+
+_FIELDS: Final = [field.name for field in fields(StockMovement)]
+_KIND_AT: Final = _FIELDS.index("kind")
+_REASON_AT: Final = _FIELDS.index("reason")
+_POLICY_AT: Final = _FIELDS.index("safety_stock_after")
+_KINDS: Final = {kind.value: kind for kind in MovementKind}
+_REASONS: Final = {reason.value: reason for reason in AdjustmentReason}
 
 _ORDER_COLUMNS: Final = """e.event_id::text, e.order_id::text, e.kind, e.from_status, e.to_status,
                     e.lines, e.reason, e.actor, e.request_id::text, e.order_version, e.occur_time"""
@@ -122,8 +130,7 @@ def movements(conn: Connection, commit_ids: Sequence[str]) -> list[tuple[str, St
         "commits": array(commit_ids), "tops": array(tops),
         "lowest": min(commit_ids), "highest": max(tops),
     }  # fmt: skip
-    rows = conn.execute(_MOVEMENTS, values, **IN_ORDER).mappings()
-    return [_movement(row) for row in rows]
+    return [_movement(row) for row in _rows(conn, _MOVEMENTS, values)]
 
 
 def order_events(conn: Connection, commit_ids: Iterable[str]) -> list[tuple[str, OrderEvent]]:
@@ -192,15 +199,15 @@ def _top(commit_id: str) -> str:
     return f"{commit_id[:19]}bfff-ff{commit_id[26:]}"
 
 
-def _movement(row: RowMapping) -> tuple[str, StockMovement, bool]:
-    values = dict(row)
-    commit_id = values.pop("commit_id")
-    values["kind"] = MovementKind(values["kind"])
-    values["reason"] = AdjustmentReason(values["reason"])
-    is_known = values["safety_stock_after"] is not None
+def _movement(row: Row) -> tuple[str, StockMovement, bool]:
+    """The columns are the fields of a StockMovement, in order; by name it takes twice as long."""
+    commit_id, *values = row
+    values[_KIND_AT] = _KINDS[values[_KIND_AT]]
+    values[_REASON_AT] = _REASONS[values[_REASON_AT]]
+    is_known = values[_POLICY_AT] is not None
     if not is_known:
-        values["safety_stock_after"] = values["backorder_limit_after"] = 0
-    return commit_id, StockMovement(**values), is_known
+        values[_POLICY_AT] = values[_POLICY_AT + 1] = 0
+    return commit_id, StockMovement(*values), is_known
 
 
 def _order_event(row: Row) -> OrderEvent:

@@ -168,8 +168,11 @@ def _policies_left(
     conn: Connection, moves: Sequence[StockMovement]
 ) -> dict[change_rows.Level, Policy]:
     """By level and version; at least what was in force before each change of policy."""
+    before = {_key(move, -1) for move in moves if changes_policy(move)}
+    if not before:
+        return {}
     left = {_key(move, 0): policy_after(move) for move in moves}
-    wanted = {_key(move, -1) for move in moves if changes_policy(move)} - left.keys()
+    wanted = before - left.keys()
     if wanted:
         found = change_rows.policies(conn, wanted)
         left.update((key, Policy(*policy)) for key, policy in found.items())
