@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         description="PostgreSQL URL of the role that owns the schema. Without it migrations run "
         "as the service role, and the ledger is not protected from it.",
     )
+    read_database_url: str | None = Field(
+        None,
+        repr=False,
+        description="PostgreSQL URL of a streaming replica for plain reads, while it is well. "
+        "Without it they go to the database, as decisions and checks always do.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Directory of the embedded database; made when missing.",
@@ -191,7 +197,7 @@ class Settings(BaseSettings):
         "auto", description="Shape of log lines; auto: console on a terminal, JSON otherwise."
     )
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator("database_url", "migration_database_url", "read_database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:
         # A bare postgresql:// means another driver in SQLAlchemy 2.1, one that is not installed.
@@ -203,9 +209,12 @@ class Settings(BaseSettings):
         return "postgresql+psycopg2://" + url[scheme.end() :]
 
     @model_validator(mode="after")
-    def _owner_and_service_share_a_server(self) -> Self:
-        if self.migration_database_url is not None and self.database_url is None:
-            raise ValueError("--migration-database-url needs --database-url beside it")
+    def _other_urls_are_of_the_same_database(self) -> Self:
+        if self.database_url is None:
+            for name in ("migration_database_url", "read_database_url"):
+                if getattr(self, name) is not None:
+                    flag = name.replace("_", "-")
+                    raise ValueError(f"--{flag} needs --database-url beside it")
         return self
 
     @field_validator("listen")

@@ -47,6 +47,7 @@ class _Parts:
     health: Health
     server: grpc.aio.Server
     watch: DatabaseWatch
+    replica_watch: DatabaseWatch | None
     pruner: Pruner
     sweeper: Sweeper
     watching: Watching
@@ -78,6 +79,8 @@ class Application:
             raise AddressTakenError(str(wanted)) from None
         await parts.server.start()
         parts.watch.start()
+        if parts.replica_watch is not None:
+            parts.replica_watch.start()
         parts.pruner.start()
         parts.sweeper.start()
         parts.watching.start()
@@ -146,9 +149,19 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     )
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
-        mutations, reads, threads, admission, health, server, watch, pruner, sweeper, watching,
-        ready,
+        mutations, reads, threads, admission, health, server, watch,
+        _replica_watch(settings, reads), pruner, sweeper, watching, ready,
     )  # fmt: skip
+
+
+def _replica_watch(settings: Settings, reads: Reads) -> DatabaseWatch | None:
+    if settings.read_database_url is None:
+        return None
+
+    def on_replica(servable: bool) -> None:  # noqa: FBT001 - its only fact
+        reads.use_replica(well=servable)
+
+    return DatabaseWatch(settings.read_database_url, on_replica, replica=True)
 
 
 async def _close(parts: _Parts) -> bool:
@@ -162,6 +175,8 @@ async def _close(parts: _Parts) -> bool:
     parts.reads.close()
     await parts.pruner.stop()
     await parts.watch.stop()
+    if parts.replica_watch is not None:
+        await parts.replica_watch.stop()
     return closed
 
 

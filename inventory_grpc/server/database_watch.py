@@ -22,7 +22,11 @@ _SILENT: Final = Servable(ok=False, database_revision="", reason="the database d
 class DatabaseWatch:
     """Probes through a connection of its own; logs changes only."""
 
-    def __init__(self, url: str, on_change: Callable[[bool], None]) -> None:
+    def __init__(
+        self, url: str, on_change: Callable[[bool], None], *, replica: bool = False
+    ) -> None:
+        """A ``replica`` does not have to be written to."""
+        self._replica = replica
         self._engine = background_engine(url)
         self._on_change = on_change
         self._last: Servable | None = None
@@ -39,9 +43,15 @@ class DatabaseWatch:
             await asyncio.wait({self._task})
         self._engine.dispose()
 
+    @property
+    def _name(self) -> str:
+        return "replica" if self._replica else "database"
+
     async def _run(self) -> None:
         while True:
-            answer = in_thread(lambda: probe(self._engine), "database-watch")
+            answer = in_thread(
+                lambda: probe(self._engine, to_write=not self._replica), "database-watch"
+            )
             done, _ = await asyncio.wait({answer}, timeout=PATIENCE_SECONDS)
             if not done:
                 self._settle(_SILENT)
@@ -53,10 +63,10 @@ class DatabaseWatch:
             return
         was, self._last = self._last, now
         if now.ok:
-            _log.info("database_ready", revision=now.database_revision)
+            _log.info(f"{self._name}_ready", revision=now.database_revision)
         else:
             _log.warning(
-                "database_not_ready",
+                f"{self._name}_not_ready",
                 reason=now.reason,
                 database_revision=now.database_revision,
                 server_revision=head(),

@@ -5,7 +5,7 @@ from inventory_grpc.domain.model import Hold
 from inventory_grpc.domain.reads import HoldQuery, Page, PageRequest
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.services.patience import require
-from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.engine import ReadSource
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import holds
 from inventory_grpc.store.visibility import token_of_now
@@ -17,7 +17,7 @@ class Holds:
     A hold's status is the effective one: EXPIRED from expire_time on, whatever is stored.
     """
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+    def __init__(self, database: ReadSource, tokens: PageTokens) -> None:
         self._database = database
         self._tokens = tokens
 

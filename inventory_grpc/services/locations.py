@@ -5,7 +5,7 @@ from inventory_grpc.domain.model import Location
 from inventory_grpc.domain.reads import LocationQuery, Page, PageRequest
 from inventory_grpc.services.paging import PageTokens, page_of
 from inventory_grpc.services.patience import require
-from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.engine import ReadSource
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import locations
 
@@ -13,7 +13,7 @@ from inventory_grpc.store.queries import locations
 class Locations:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens) -> None:
+    def __init__(self, database: ReadSource, tokens: PageTokens) -> None:
         self._database = database
         self._tokens = tokens
 

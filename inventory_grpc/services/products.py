@@ -10,7 +10,7 @@ from inventory_grpc.domain.reads import Page, PageRequest, ProductQuery
 from inventory_grpc.services.coalesce import LARGE_KEYS_MAX, Gatherer
 from inventory_grpc.services.paging import PageTokens, page_of
 from inventory_grpc.services.patience import once_there, require
-from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.engine import ReadSource
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import products
 from inventory_grpc.store.visibility import token_of_now
@@ -21,7 +21,7 @@ A = TypeVar("A")
 class Products:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
+    def __init__(self, database: ReadSource, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
         self._threads = threads

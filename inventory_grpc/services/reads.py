@@ -1,4 +1,4 @@
-"""Everything that can be read, over one pool of connections."""
+"""Everything that can be read, over one pool of connections, and one to a replica."""
 
 from concurrent.futures import Executor
 from typing import Self
@@ -12,20 +12,29 @@ from inventory_grpc.services.products import Products
 from inventory_grpc.services.stock import Stock
 from inventory_grpc.settings import Settings
 from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.replica import ReplicaFirst
 
 
 class Reads:
     """The read side; safe to use from as many threads as the pool has connections."""
 
-    def __init__(self, database: ReadDatabase, threads: Executor) -> None:
-        """``threads`` runs the queries that answer several calls, a thread per connection."""
+    def __init__(
+        self, database: ReadDatabase, threads: Executor, replica: ReadDatabase | None = None
+    ) -> None:
+        """``threads`` runs the queries that answer several calls, a thread per connection.
+
+        From a ``replica`` plain reads are answered while it is well. What is checked is the
+        database that decisions are made on.
+        """
         tokens = PageTokens()
         self._database = database
-        self.products = Products(database, tokens, threads)
-        self.locations = Locations(database, tokens)
-        self.stock = Stock(database, tokens, threads)
-        self.orders = Orders(database, tokens, threads)
-        self.holds = Holds(database, tokens)
+        self._replica = None if replica is None else ReplicaFirst(replica, database)
+        source = self._replica or database
+        self.products = Products(source, tokens, threads)
+        self.locations = Locations(source, tokens)
+        self.stock = Stock(source, tokens, threads)
+        self.orders = Orders(source, tokens, threads)
+        self.holds = Holds(source, tokens)
         self.consistency = Consistency(database)
 
     @classmethod
@@ -33,14 +42,25 @@ class Reads:
         """Connects lazily: works while the database is away. Needs ``database_url``."""
         if settings.database_url is None:
             raise ValueError("database_url is not set")
-        database = ReadDatabase(
-            settings.database_url,
-            pool_size=settings.read_pool_size,
-            statement_timeout_ms=settings.statement_timeout_ms,
-            pooler=settings.pooler,
-        )
-        return cls(database, threads)
+        replica_url = settings.read_database_url
+        replica = None if replica_url is None else _database(settings, replica_url)
+        return cls(_database(settings, settings.database_url), threads, replica)
+
+    def use_replica(self, *, well: bool) -> None:
+        """Whether the replica can be read now; until it is said, nothing is read from it."""
+        assert self._replica is not None, "there is one"
+        self._replica.replica_is_well = well
 
     def close(self) -> None:
         """Closes the connections that are idle; call it when no read is running."""
-        self._database.close()
+        source = self._replica or self._database
+        source.close()
+
+
+def _database(settings: Settings, url: str) -> ReadDatabase:
+    return ReadDatabase(
+        url,
+        pool_size=settings.read_pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        pooler=settings.pooler,
+    )

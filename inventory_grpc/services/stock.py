@@ -25,7 +25,7 @@ from inventory_grpc.domain.reads import (
 from inventory_grpc.services.coalesce import Gatherer, Gatherers
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.services.patience import once_there, require
-from inventory_grpc.store.engine import ReadDatabase
+from inventory_grpc.store.engine import ReadSource
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import movements, stock
 from inventory_grpc.store.queries.rows import hold_exists, known_locations, order_exists
@@ -38,7 +38,7 @@ A = TypeVar("A")
 class Stock:
     """``time_left`` is in seconds; every call may raise DatabaseUnavailable and Overloaded."""
 
-    def __init__(self, database: ReadDatabase, tokens: PageTokens, threads: Executor) -> None:
+    def __init__(self, database: ReadSource, tokens: PageTokens, threads: Executor) -> None:
         self._database = database
         self._tokens = tokens
         self._threads = threads

@@ -40,24 +40,25 @@ def bound(conn: Connection, *, statement_ms: int, lock_ms: int) -> None:
     conn.execute(text(f"SET LOCAL lock_timeout = {int(lock_ms)}"))
 
 
-def probe(engine: Engine) -> Servable:
-    """Whether calls can succeed on the database now: it answers, writes, and has our schema."""
+def probe(engine: Engine, *, to_write: bool = True) -> Servable:
+    """Whether calls can succeed on the database now: it answers, writes (unless it is there to be
+    read only), and has our schema."""
     try:
-        return _asked(engine)
+        return _asked(engine, to_write=to_write)
     except DBAPIError as error:
         if not error.connection_invalidated:
             return _away(error)
     try:
         # The database may have restarted between two probes, and only the old connection is gone.
-        return _asked(engine)
+        return _asked(engine, to_write=to_write)
     except DBAPIError as error:
         return _away(error)
 
 
-def _asked(engine: Engine) -> Servable:
+def _asked(engine: Engine, *, to_write: bool) -> Servable:
     with engine.begin() as conn:
         bound(conn, statement_ms=2_000, lock_ms=1_000)
-        if conn.execute(text("SHOW transaction_read_only")).scalar() == "on":
+        if to_write and conn.execute(text("SHOW transaction_read_only")).scalar() == "on":
             return Servable(ok=False, database_revision="", reason="the database is read-only")
         return servable(conn)
 

@@ -7,8 +7,8 @@ one transaction), so that nothing is left behind in a session that a pooler may 
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Literal
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Literal, Protocol
 
 import psycopg2
 from psycopg2.extensions import new_type, register_type
@@ -38,6 +38,18 @@ PLANNER: Final = "planner"
 _POOL_WAIT_SECONDS: Final = 2
 _TIMEOUT = "timeout_ms"
 _UUID_OID: Final = 2950
+
+
+class ReadSource(Protocol):
+    """Where reads get their connections: see ``ReadDatabase``."""
+
+    def begin(
+        self, time_left: float | None, statement_timeout_ms: int | None = None
+    ) -> AbstractContextManager[Connection]:
+        """A connection for one use case."""
+
+    def close(self) -> None:
+        """Closes the idle connections."""
 
 
 class ReadDatabase:

@@ -129,6 +129,21 @@ def test_a_token_that_is_not_of_this_database_is_a_malformed_field(
             assert why in violation.description
 
 
+def test_a_restored_database_with_a_new_identity_refuses_the_tokens_of_before(
+    database: Database, server: Server, shop: Shop
+) -> None:
+    with closing(database.connect("owner")) as owner, owner.cursor() as cursor:
+        # As the README says.
+        cursor.execute("UPDATE service_identity SET database_id = gen_random_uuid()")
+        owner.commit()
+    for ask in READS.values():
+        method, request = ask(server, shop)
+        request.min_token = shop.resume_token
+        with pytest.raises(grpc.RpcError) as refused:
+            method(request, timeout=20)
+        assert reason_of(refused.value) == "INVALID_FIELD"
+
+
 def test_a_malformed_token_is_listed_with_all_that_is_wrong(server: Server) -> None:
     request = stock_pb2.GetStockLevelRequest(location_id="UPPER")
     request.min_token = MALFORMED

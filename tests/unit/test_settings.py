@@ -62,7 +62,7 @@ def test_a_setting_out_of_bounds_is_named_by_its_flag() -> None:
     assert "--listen: must be HOST:PORT" in result.output
 
 
-@pytest.mark.parametrize("name", ["database_url", "migration_database_url"])
+@pytest.mark.parametrize("name", ["database_url", "migration_database_url", "read_database_url"])
 def test_a_url_names_the_driver_that_is_installed(name: str) -> None:
     for scheme in ("postgres", "postgresql", "postgresql+psycopg2"):
         given = {"database_url": _URL, name: f"{scheme}://u@h/d"}
@@ -74,9 +74,10 @@ def test_another_kind_of_database_is_refused() -> None:
         Settings(database_url="sqlite:///x")
 
 
-def test_a_migration_url_alone_is_refused() -> None:
+@pytest.mark.parametrize("name", ["migration_database_url", "read_database_url"])
+def test_another_url_of_the_database_alone_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="needs --database-url"):
-        Settings(migration_database_url=_URL)
+        Settings.model_validate({name: _URL})
 
 
 def test_passwords_appear_in_no_repr_and_no_error() -> None:
