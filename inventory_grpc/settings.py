@@ -131,8 +131,8 @@ class Settings(BaseSettings):
         ge=0,
         le=3_600,
         allow_inf_nan=False,
-        description="Pause between two passes over the holds that have expired; 0 leaves their "
-        "expiry to the calls that need the units.",
+        description="Pause between two passes over the holds that have expired; 0 leaves them to "
+        "other servers, of which one at least has to look, or new holds get slower.",
     )
     read_pool_size: int = Field(
         8, ge=1, le=256, description="Database connections (and threads) for reads per process."
