@@ -1,5 +1,6 @@
 """`inventory-grpc watch`: follows what a running server commits, one line per change."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class Watch:
     def run(self, resume_token: str) -> int:
         """Print until interrupted (0) or refused (1)."""
         self._token = resume_token
+        # As a service manager ends it; a shell in the background may have it ignore Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with grpc.insecure_channel(self._target) as channel:
                 return self._follow(ChangeServiceStub(channel))

@@ -1,4 +1,4 @@
-"""`inventory-grpc watch` in a terminal: one line per change, through restarts, until Ctrl-C."""
+"""`inventory-grpc watch` in a terminal: a line per change, through restarts, until it is stopped."""
 
 import json
 import signal
@@ -94,7 +94,7 @@ def _following(target: str, *flags: str) -> Iterator["subprocess.Popen[str]"]:
 
 def _interrupted(process: "subprocess.Popen[str]") -> str:
     """What it says on standard error once it was told to stop."""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=_SECONDS_MAX)
     assert process.returncode == 0, err
     return err
