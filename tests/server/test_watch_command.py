@@ -1,4 +1,4 @@
-"""`inventory-grpc watch` in a terminal: a line per change, through restarts, until it is stopped."""
+"""`inventory-grpc watch` in a terminal: one line per change, through restarts, until stopped."""
 
 import json
 import signal
