@@ -89,7 +89,7 @@ class Pace:
         return runs * (self.rounds * self.seconds + self.warm_up_seconds)
 
 
-FULL: Final = Pace(rounds=5, seconds=1.5, warm_up_seconds=0.6)
+FULL: Final = Pace(rounds=5, seconds=1.3, warm_up_seconds=0.5)
 QUICK: Final = Pace(rounds=2, seconds=0.8, warm_up_seconds=0.3)
 
 EMPTY: Final = Scenario(Workload.EMPTY, 256)
