@@ -22,21 +22,21 @@ def test_a_second_start_changes_nothing(database: Database, tmp_path: Path) -> N
     with _demo(database, tmp_path) as server:
         line = common_pb2.DemandLine(product=common_pb2.ProductKey(sku="MUG-BLUE"), quantity=3)
         server.orders.CreateOrder(orders_pb2.CreateOrderRequest(lines=[line]), timeout=10)
-        first = server.products.ListProducts(_LIST, timeout=10)
+        first = server.products.ListProducts(_LIST, timeout=10).products
     with _demo(database, tmp_path) as server:
-        assert server.products.ListProducts(_LIST, timeout=10) == first
+        assert server.products.ListProducts(_LIST, timeout=10).products == first
 
 
 def test_a_start_after_the_answers_were_pruned_changes_nothing(
     database: Database, tmp_path: Path
 ) -> None:
     with _demo(database, tmp_path) as server:
-        first = server.products.ListProducts(_LIST, timeout=10)
+        first = server.products.ListProducts(_LIST, timeout=10).products
     with database.connect() as conn, conn.cursor() as cursor:
         cursor.execute("DELETE FROM stored_answers")
     conn.close()
     with _demo(database, tmp_path) as server:
-        assert server.products.ListProducts(_LIST, timeout=10) == first
+        assert server.products.ListProducts(_LIST, timeout=10).products == first
 
 
 def test_without_a_demo_the_catalogue_is_empty(server: Server) -> None:
