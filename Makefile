@@ -53,7 +53,7 @@ fix: $(VENV)/.dev ## Mend what the linter and the formatter can mend
 LOCK := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
 	$(BIN)/uv pip compile pyproject.toml --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-	--extra server --extra embedded --group build --group serve
+	--extra server --extra embedded --extra otel --group build --group serve
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Write the lock files again; UPGRADE=1 takes newer versions
