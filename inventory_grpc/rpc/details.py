@@ -36,7 +36,7 @@ def details_of(
             details = [_bad_request(error.violations, info, room)]
         case errors.InsufficientStock():
             details = [_insufficient_stock(error.shortages, info, room)]
-        case errors.HoldBudgetExceeded() | errors.SlowConsumer():
+        case errors.HoldBudgetExceeded() | errors.SlowConsumer() | errors.RateLimited():
             details = [_quota_failure(error), *_retry_info(error.retry_after_ms)]
         case errors.Unavailable():
             details = _retry_info(error.retry_after_ms)
@@ -77,7 +77,7 @@ def _precondition_failure(
 
 
 def _quota_failure(
-    error: errors.HoldBudgetExceeded | errors.SlowConsumer,
+    error: errors.HoldBudgetExceeded | errors.SlowConsumer | errors.RateLimited,
 ) -> error_details_pb2.QuotaFailure:
     detail = error_details_pb2.QuotaFailure()
     detail.violations.add(

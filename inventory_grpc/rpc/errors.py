@@ -57,6 +57,9 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "RESUME_TOKEN_EXPIRED": _Code.OUT_OF_RANGE,
     "HOLD_BUDGET_EXCEEDED": _Code.RESOURCE_EXHAUSTED,
     "SLOW_CONSUMER": _Code.RESOURCE_EXHAUSTED,
+    "RATE_LIMITED": _Code.RESOURCE_EXHAUSTED,
+    "UNAUTHENTICATED": _Code.UNAUTHENTICATED,
+    "PERMISSION_DENIED": _Code.PERMISSION_DENIED,
     "OVERLOADED": _Code.UNAVAILABLE,
     "DRAINING": _Code.UNAVAILABLE,
     "DATABASE_UNAVAILABLE": _Code.UNAVAILABLE,
@@ -139,7 +142,9 @@ def at_row(status: bytes, row: int) -> status_pb2.Status:
 
 def pushback_ms(error: errors.DomainError) -> int | None:
     """After how many milliseconds a client should retry, if that is known."""
-    return error.retry_after_ms if isinstance(error, errors.Unavailable) else None
+    if isinstance(error, errors.Unavailable | errors.RateLimited):
+        return error.retry_after_ms
+    return None
 
 
 def _metadata(error: errors.DomainError) -> Mapping[str, str]:

@@ -1,18 +1,22 @@
 """The one wrapper around every handler: what happens to a call before and after it.
 
-1. Bytes that are no message of the method's type: MALFORMED_REQUEST.
-2. Admission: OVERLOADED, DRAINING.
+1. The door: UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED, OVERLOADED, DRAINING. Nothing of the
+   request is looked at before, so that nothing of it is revealed.
+2. Bytes that are no message of the method's type: MALFORMED_REQUEST.
 3. The handler; a plain function or generator runs in threads. A coroutine function that streams
-   may go on for long, so that such calls have an admission of their own.
+   may go on for long, and its door is told.
 4. A refusal becomes its status. Cancellation passes. Anything else is a bug: the caller gets an
    opaque INTERNAL with an incident id, the log everything under the same id.
+
+Who observes the calls hears of each when it begins and when it has ended, however it ended.
 """
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -20,6 +24,7 @@ from google.protobuf.message import Message
 from inventory_grpc.domain.errors import DomainError, MalformedRequest
 from inventory_grpc.rpc import reply
 from inventory_grpc.rpc.blocking import Blocking, Handler, Reply, Streaming, answering, streaming
+from inventory_grpc.rpc.calls import Call, Door, Doors, Observers, current
 from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context, DeadlineOver
 from inventory_grpc.services.patience import NotThereYet
@@ -31,16 +36,6 @@ GrpcBehavior = Callable[[object, grpc.ServicerContext], Reply]
 GrpcStream = Callable[[object, grpc.ServicerContext], Iterator[Reply]]
 
 
-class Admission(Protocol):
-    """Whether a call may start."""
-
-    def enter(self) -> None:
-        """Raises Overloaded or Draining."""
-
-    def leave(self) -> None:
-        """The call has ended."""
-
-
 class Malformed:
     """Stands for bytes that could not be decoded; carries nothing of them."""
 
@@ -48,16 +43,11 @@ class Malformed:
 class Guard:
     """Wraps handlers; one per server."""
 
-    def __init__(
-        self, admission: Admission, threads: Executor, streams: Admission | None = None
-    ) -> None:
-        """``threads`` runs the plain handlers, because nothing blocking runs on the loop.
-
-        ``streams`` admits the calls of asynchronous handlers that stream; None: like the others.
-        """
-        self._admission = admission
+    def __init__(self, doors: Doors, threads: Executor, observers: Observers) -> None:
+        """``threads`` runs the plain handlers, because nothing blocking runs on the loop."""
+        self._doors = doors
         self._threads = threads
-        self._streams = streams or admission
+        self._observers = observers
 
     def wrap(self, method: str, handler: MethodHandler) -> MethodHandler:
         """The same method (``/package.Service/Method``), guarded. One request message only."""
@@ -69,45 +59,80 @@ class Guard:
             return grpc.unary_stream_rpc_method_handler(
                 cast("GrpcStream", self._stream(method, handler)), decode, _as_bytes
             )
-        guarded = self._guarded(method, self._unary(handler), self._admission)
+        guarded = self._guarded(method, self._unary(handler), lasting=False)
         return grpc.unary_unary_rpc_method_handler(cast("GrpcBehavior", guarded), decode, _as_bytes)
 
     def _stream(self, method: str, handler: MethodHandler) -> Handler:
         if inspect.iscoroutinefunction(handler.unary_stream):
-            return self._guarded(method, cast("Handler", handler.unary_stream), self._streams)
+            return self._guarded(method, cast("Handler", handler.unary_stream), lasting=True)
         stream = streaming(cast("Streaming", handler.unary_stream), self._threads)
-        return self._guarded(method, stream, self._admission)
+        return self._guarded(method, stream, lasting=False)
 
     def _unary(self, handler: MethodHandler) -> Handler:
         if inspect.iscoroutinefunction(handler.unary_unary):
             return cast("Handler", handler.unary_unary)
         return answering(cast("Blocking", handler.unary_unary), self._threads)
 
-    def _guarded(self, method: str, handler: Handler, admission: Admission) -> Handler:
-        async def call(request: Message | Malformed, context: Context) -> Reply:
-            try:
-                if isinstance(request, Malformed):
-                    raise MalformedRequest(method)
-                admission.enter()
-            except DomainError as error:
-                return reply.refuse(context, error)
-            try:
-                return await handler(request, context)
-            except DomainError as error:
-                return reply.refuse(context, error)
-            except (DeadlineOver, NotThereYet):
-                return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
-            except asyncio.CancelledError:
-                # The caller is gone, or else what it waited for was dropped for want of time.
-                if _cancelled():
-                    raise
-                return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
-            except Exception as bug:  # noqa: BLE001 - nothing of a bug may reach the caller
-                return reply.refuse(context, incident_of(method, bug))
-            finally:
-                admission.leave()
+    def _guarded(self, method: str, handler: Handler, *, lasting: bool) -> Handler:
+        door, observer = self._doors.of(method, lasting=lasting), self._observers.of(method)
 
-        return call
+        async def observed(request: Message | Malformed, context: Context) -> Reply:
+            began = time.monotonic()
+            call = Call(method)
+            current.set(call)
+            observer.began(call, context)
+            try:
+                return await _enter(door, handler, request, context)
+            finally:
+                call.code = _final_code(context)
+                observer.ended(call, time.monotonic() - began)
+
+        return observed
+
+
+async def _enter(
+    door: Door, handler: Handler, request: Message | Malformed, context: Context
+) -> Reply:
+    """Through the door, and out again in any case."""
+    call = current.get()
+    try:
+        call.caller = door.enter(context)
+    except Exception as error:  # noqa: BLE001 - what no caller can cause is a bug like any other
+        return _refused(call, context, error)
+    try:
+        return await handler(_well_formed(request, call), context)
+    except (DeadlineOver, NotThereYet):
+        return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
+    except asyncio.CancelledError:
+        # The caller is gone, or else what it waited for was dropped for want of time.
+        if _cancelled():
+            raise
+        return reply.end_without_details(context, grpc.StatusCode.DEADLINE_EXCEEDED)
+    except Exception as error:  # noqa: BLE001 - nothing of a bug may reach the caller
+        return _refused(call, context, error)
+    finally:
+        door.leave(call.caller)
+
+
+def _well_formed(request: Message | Malformed, call: Call) -> Message:
+    if isinstance(request, Malformed):
+        raise MalformedRequest(call.method)
+    return request
+
+
+def _refused(call: Call, context: Context, error: Exception) -> bytes:
+    refusal = error if isinstance(error, DomainError) else incident_of(call.method, error)
+    call.reason = refusal.reason
+    return reply.refuse(context, refusal)
+
+
+def _final_code(context: Context) -> int:
+    """As far as the server knows: of a call that is cancelled, it is not told why."""
+    if _cancelled():
+        over = reply.is_over(context)
+        code = grpc.StatusCode.DEADLINE_EXCEEDED if over else grpc.StatusCode.CANCELLED
+        return int(code.value[0])
+    return reply.code_of(context)
 
 
 def _cancelled() -> bool:

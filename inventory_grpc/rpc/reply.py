@@ -5,7 +5,7 @@ exception through gRPC, and an ``abort`` would.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import grpc
 from google.rpc import status_pb2  # type: ignore[import-untyped]
@@ -48,9 +48,22 @@ def time_left(call: Timed) -> float:
     return remaining
 
 
+def is_over(call: Timed) -> bool:
+    """Whether the caller's deadline has passed."""
+    remaining = call.time_remaining()
+    return remaining is not None and remaining <= 0
+
+
 def add_trailers(context: Context, trailers: Sequence[Trailer]) -> None:
     """More trailing metadata, beside what is there."""
     context.set_trailing_metadata((*context.trailing_metadata(), *trailers))
+
+
+def code_of(context: Context) -> int:
+    """What the call ends with unless more happens; 0 = OK."""
+    # Its number or nothing, whatever the types say.
+    code: object = context.code()
+    return int(code.value[0]) if isinstance(code, grpc.StatusCode) else cast("int", code or 0)
 
 
 def refuse(context: Context, error: DomainError) -> bytes:

@@ -8,6 +8,7 @@ from typing import Final, Self
 import grpc
 import structlog
 
+from inventory_grpc.rpc.calls import NoObserver
 from inventory_grpc.rpc.encode import resume_token
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.rpc.guard import Guard
@@ -16,6 +17,7 @@ from inventory_grpc.rpc.servicers import build_servicers
 from inventory_grpc.server.address import Address
 from inventory_grpc.server.admission import Admission
 from inventory_grpc.server.database_watch import DatabaseWatch
+from inventory_grpc.server.door import ServerDoors
 from inventory_grpc.server.errors import AddressTakenError
 from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.options import server_options
@@ -129,7 +131,8 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     watching = Watching(settings, mutations)
     servicers = build_servicers(mutations, reads, watching.changes, watching.limits)
-    names = register(server, servicers, Guard(admission, threads, watching.admission))
+    doors = ServerDoors(admission, watching.admission)
+    names = register(server, servicers, Guard(doors, threads, NoObserver()))
     health = Health(names)
     health.add_to(server)
     if settings.reflection:

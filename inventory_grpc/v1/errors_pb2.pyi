@@ -194,6 +194,22 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     it. Resume by `resume_token`, that of the last message handed to the connection. Details:
     google.rpc.QuotaFailure, google.rpc.RetryInfo. Sample metadata: {"resume_token": "AQID..."}.
     """
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 34
+    """UNAUTHENTICATED, every RPC: no credential, or none that counts: forged, expired, or meant for
+    somebody else. Nothing of the request was looked at. Sample metadata: {}.
+    """
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 35
+    """PERMISSION_DENIED, every RPC: the caller is known and lacks the role that the RPC needs, whether
+    or not what it asks for exists. Nothing of the request was looked at.
+    Sample metadata: {"caller": "shop-window", "needed": "writer"}.
+    """
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 36
+    """RESOURCE_EXHAUSTED, every RPC: the caller makes more calls than it may, per second or at once;
+    others are not affected. Nothing was done: wait as RetryInfo and the metadata
+    `grpc-retry-pushback-ms` say, then retry with the same request_id. Details:
+    google.rpc.QuotaFailure, google.rpc.RetryInfo.
+    Sample metadata: {"limit": "writes_per_second", "allowed": "500"}.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. The gRPC code says what kind of problem it is, the reason says which."""
@@ -352,6 +368,22 @@ ERROR_REASON_SLOW_CONSUMER: ErrorReason.ValueType  # 33
 """RESOURCE_EXHAUSTED, WatchChanges: the client does not take what comes; others do not wait for
 it. Resume by `resume_token`, that of the last message handed to the connection. Details:
 google.rpc.QuotaFailure, google.rpc.RetryInfo. Sample metadata: {"resume_token": "AQID..."}.
+"""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 34
+"""UNAUTHENTICATED, every RPC: no credential, or none that counts: forged, expired, or meant for
+somebody else. Nothing of the request was looked at. Sample metadata: {}.
+"""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 35
+"""PERMISSION_DENIED, every RPC: the caller is known and lacks the role that the RPC needs, whether
+or not what it asks for exists. Nothing of the request was looked at.
+Sample metadata: {"caller": "shop-window", "needed": "writer"}.
+"""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 36
+"""RESOURCE_EXHAUSTED, every RPC: the caller makes more calls than it may, per second or at once;
+others are not affected. Nothing was done: wait as RetryInfo and the metadata
+`grpc-retry-pushback-ms` say, then retry with the same request_id. Details:
+google.rpc.QuotaFailure, google.rpc.RetryInfo.
+Sample metadata: {"limit": "writes_per_second", "allowed": "500"}.
 """
 
 @typing.final

@@ -4,6 +4,11 @@
 code a reason has is the edge's business.
 """
 
+from inventory_grpc.domain.errors.access import (
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+)
 from inventory_grpc.domain.errors.base import (
     DomainError,
 )
@@ -86,17 +91,20 @@ __all__ = [
     "OrderNotFound",
     "Overloaded",
     "PageTokenInvalid",
+    "PermissionDenied",
     "ProductInUse",
     "ProductNotDeleted",
     "ProductNotFound",
     "QuantityExceeded",
     "QuantityLimit",
+    "RateLimited",
     "RequestIdReused",
     "ResumeTokenExpired",
     "Shortage",
     "SkuTaken",
     "SlowConsumer",
     "TotalTooLarge",
+    "Unauthenticated",
     "Unavailable",
     "VersionMismatch",
     "Violation",

@@ -12,13 +12,11 @@ from google.rpc import status_pb2  # type: ignore[import-untyped]
 from inventory_grpc.domain.commands import Command
 from inventory_grpc.engine.request import Answer, Request
 from inventory_grpc.rpc import reply, validate
+from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.encode import Encode
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.services.mutations import Mutations
-
-CALLER = "anonymous"
-"""Until identity exists: whose request ids these are, and the ledger's actor."""
 
 
 class Message(Protocol):
@@ -62,7 +60,8 @@ class Mutation(Generic[M]):
         """Ready for the write path; with a request id in any case, so that re-runs are safe."""
         request_id = message.request_id.lower() or str(uuid_utils.uuid7())
         fingerprint = self.fingerprint(message)
-        return Request(CALLER, request_id, fingerprint, command, self.encode, validate_only)
+        caller = current.get().caller.name
+        return Request(caller, request_id, fingerprint, command, self.encode, validate_only)
 
 
 async def submit(
@@ -75,6 +74,7 @@ async def submit(
     found.refuse_if_any()
     has_request_id = message.request_id != ""
     request = mutation.request(message, command, validate_only=message.validate_only)
+    current.get().request_id = request.request_id
     if not has_request_id:
         reply.add_trailers(context, [(reply.REQUEST_ID, request.request_id)])
     answer = await mutations.execute(request, reply.time_left(context))
@@ -82,6 +82,7 @@ async def submit(
 
 
 def _answer(answer: Answer, context: Context) -> bytes:
+    current.get().replayed = answer.replayed
     if answer.replayed:
         reply.add_trailers(context, [reply.REPLAY])
     if answer.code:

@@ -4,37 +4,82 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
+from inventory_grpc.domain.caller import ANONYMOUS, Caller, Role
+from inventory_grpc.rpc.calls import Call
 from inventory_grpc.rpc.guard import Guard
 from inventory_grpc.rpc.registry import register
 
 if TYPE_CHECKING:
     from inventory_grpc.domain.errors import DomainError
 
+CALLER: Final = Caller("shop", Role.WRITER)
+
 
 class Admission:
-    """Counts; refuses with ``refusal`` while it is set."""
+    """A door: counts; refuses with ``refusal`` while it is set."""
 
     def __init__(self) -> None:
-        self.refusal: DomainError | None = None
+        self.refusal: DomainError | Exception | None = None
         self.inside = 0
         self.left = asyncio.Event()
         """A call has ended since it was cleared."""
 
-    def enter(self) -> None:
+    def enter(self, context: object) -> Caller:
         if self.refusal is not None:
             raise self.refusal
         self.inside += 1
+        return CALLER
 
-    def leave(self) -> None:
+    def leave(self, caller: Caller) -> None:
+        assert caller is CALLER
         self.inside -= 1
         self.left.set()
+
+
+@dataclass
+class Doors:
+    """One for all methods, or another one for those that last."""
+
+    door: Admission
+    lasting: Admission | None
+
+    def of(self, method: str, *, lasting: bool) -> Admission:
+        return (self.lasting or self.door) if lasting else self.door
+
+
+@dataclass
+class Journal:
+    """Notes every call, twice."""
+
+    began: list[Call] = field(default_factory=list)
+    ended: list[Call] = field(default_factory=list)
+
+    def of(self, method: str) -> "Watch":
+        return Watch(self, method)
+
+
+@dataclass
+class Watch:
+    journal: Journal
+    method: str
+
+    def began(self, call: Call, context: object) -> None:
+        assert call.method == self.method
+        assert (call.caller, call.code) == (ANONYMOUS, 0), "nothing is known of it yet"
+        self.journal.began.append(call)
+
+    def ended(self, call: Call, seconds: float) -> None:
+        assert call in self.journal.began
+        assert seconds >= 0
+        self.journal.ended.append(call)
 
 
 @asynccontextmanager
@@ -43,6 +88,7 @@ async def serving(
     add_to_server: Callable[[Any, Any], None],
     handler: Callable[..., object],
     streams: Admission | None = None,
+    journal: Journal | None = None,
 ) -> AsyncIterator[tuple[Admission, grpc.aio.Channel]]:
     """Every method of ``service`` is ``handler``. Checks that every call that entered has left.
 
@@ -53,7 +99,8 @@ async def serving(
     admission = Admission()
     server = grpc.aio.server()
     with ThreadPoolExecutor(1) as threads:
-        names = register(server, [(servicer, add_to_server)], Guard(admission, threads, streams))
+        guard = Guard(Doors(admission, streams), threads, journal or Journal())
+        names = register(server, [(servicer, add_to_server)], guard)
         assert names == (service.full_name,)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -1,0 +1,85 @@
+"""The call under way: who makes it, and what becomes of it.
+
+Every call runs in a task of its own, so that a context variable says which one it is: handlers need
+not hand it down, and what they learn of it reaches the log and the metrics.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol
+
+from inventory_grpc.domain.caller import ANONYMOUS, Caller
+from inventory_grpc.rpc.reply import Context
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """Facts of one call, filled in as they become known."""
+
+    method: str
+    """/package.Service/Method"""
+    caller: Caller = ANONYMOUS
+    request_id: str = ""
+    """Of a singular mutation: the caller's or the server's."""
+    replayed: bool = False
+    batch_id: str = ""
+    """The commit that its effect, or its refusal, is part of."""
+    code: int = 0
+    """The gRPC code it ended with."""
+    reason: str = ""
+    """Of its refusal: an ErrorReason without the prefix."""
+
+
+current: ContextVar[Call] = ContextVar("current")
+
+
+class Door(Protocol):
+    """Who may call a method, and when."""
+
+    def enter(self, context: Context) -> Caller:
+        """Let the call in; each that got in has to ``leave``.
+
+        Raises Unauthenticated, PermissionDenied, RateLimited, Overloaded, Draining.
+        """
+
+    def leave(self, caller: Caller) -> None:
+        """The call has ended."""
+
+
+class Doors(Protocol):
+    """The doors of a server."""
+
+    def of(self, method: str, *, lasting: bool) -> Door:
+        """That of /package.Service/Method. ``lasting``: its calls may go on for long, so that they
+        must not take the place of others."""
+
+
+class Observer(Protocol):
+    """Whoever wants to know of every call of one method."""
+
+    def began(self, call: Call, context: Context) -> None:
+        """It was received; nothing has been checked."""
+
+    def ended(self, call: Call, seconds: float) -> None:
+        """It was answered, refused or given up; ``call`` says how."""
+
+
+class Observers(Protocol):
+    """What watches the calls of a server."""
+
+    def of(self, method: str) -> Observer:
+        """For /package.Service/Method."""
+
+
+class NoObserver:
+    """Watches nothing."""
+
+    def of(self, method: str) -> "NoObserver":  # noqa: ARG002 - the same for all
+        """Itself."""
+        return self
+
+    def began(self, call: Call, context: Context) -> None:
+        """Nothing."""
+
+    def ended(self, call: Call, seconds: float) -> None:
+        """Nothing."""
