@@ -20,11 +20,28 @@ class Role(IntEnum):
 
 
 @record
+class Limits:
+    """What a caller may do, where that is its own: None = what the settings say, 0 = no limit."""
+
+    reads_per_second: int | None = None
+    writes_per_second: int | None = None
+    scans_per_second: int | None = None
+    in_flight: int | None = None
+    """Calls at the same time, streams of changes aside."""
+    watch_streams: int | None = None
+    """At the same time."""
+
+
+NO_LIMITS_OF_ITS_OWN: Final = Limits()
+
+
+@record
 class Caller:
     """An authenticated caller: the ledger's actor, and whose request ids and quotas these are."""
 
     name: str
     role: Role
+    limits: Limits = NO_LIMITS_OF_ITS_OWN
 
 
 ANONYMOUS: Final = Caller("anonymous", Role.ADMIN)
