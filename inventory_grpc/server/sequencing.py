@@ -99,7 +99,7 @@ class Sequencer:
         feed = self._feed
         feed.begin_pass()
         is_followed = feed.is_followed
-        after = None if feed.last is None else feed.last.cursor
+        after = feed.end
         looking = self._thread.submit(self._look, is_followed, after)
         try:
             news = await asyncio.wrap_future(looking)
@@ -114,7 +114,7 @@ class Sequencer:
         if news.changes or news.assigned:
             self._period = PERIOD_SECONDS_MIN
         # Whoever followed may have left since; then there is no place to go on from.
-        if news.cursor is not None and (after is None) == (feed.last is None):
+        if news.cursor is not None and (after is None) == (feed.end is None):
             feed.publish(news.changes, news.cursor)
         feed.end_pass(complete=not news.more)
         return news.more

@@ -8,6 +8,7 @@ from typing import Final, Self, TypeVar
 
 from sqlalchemy import Connection
 
+from inventory_grpc.domain.change_filter import ChangeFilter, Topics
 from inventory_grpc.domain.changes import LAST, Change, Cursor, ForgottenError
 from inventory_grpc.domain.errors import (
     DatabaseUnavailable,
@@ -161,9 +162,9 @@ class Changes:
         return self._log.seal(cursor)
 
     @asynccontextmanager
-    async def watch(self, token: str) -> AsyncIterator["Stream"]:
+    async def watch(self, token: str, wanted: ChangeFilter) -> AsyncIterator["Stream"]:
         """The stream from a token on, or from now. Raises InvalidFields, ResumeTokenExpired."""
-        reader = self._feed.enter()
+        reader = self._feed.enter(wanted)
         try:
             # Everything committed before the call has its position then, and comes before "now".
             await self._feed.refresh()
@@ -174,8 +175,8 @@ class Changes:
 
     async def _place(self, token: str) -> Cursor:
         if not token:
-            assert self._feed.last is not None, "it is followed"
-            return self._feed.last.cursor
+            assert self._feed.end is not None, "it is followed"
+            return self._feed.end
         while (place := await self._in_thread(lambda: self._log.place_of(token))) is None:
             await self._feed.refresh()
         return place
@@ -225,23 +226,29 @@ class Stream:
             await self.reader.changed()
 
     async def _catch_up(self) -> None:
-        last = self._feed.last
-        assert last is not None, "it is followed"
-        if is_after(last.cursor, self.cursor):
+        end = self._feed.end
+        if end is None:
+            # The feed has begun anew while the database was read.
+            raise DatabaseUnavailable
+        # Before the database is read: from here on the feed keeps everything, some of it a second
+        # time.
+        self.reader.follow()
+        if is_after(end, self.cursor):
             self._step = await self._read(self.cursor)
-            if is_after(last.cursor, self._step.cursor):
+            if is_after(end, self._step.cursor):
+                self.reader.unfollow()
                 return
-        # From here on the feed has everything, some of it a second time.
-        self.reader.follow(last)
         self._follows = True
 
     def take(self) -> Iterator[Entry]:
-        """What has come. ``cursor`` moves along, over what it has given out and all before it."""
+        """What has come of what is wanted. ``cursor`` moves along, over what it has given out and
+        all before it."""
         step, self._step = self._step, None
         if step is not None:
             for change in step.changes:
                 self.cursor = change.cursor
-                yield Entry(change)
+                if self.reader.wanted.lets_through(Topics.of(change)):
+                    yield Entry(change)
             self.cursor = step.cursor
         if self._follows:
             for entry, cursor in self.reader.take(self.cursor):

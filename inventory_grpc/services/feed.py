@@ -1,16 +1,18 @@
-"""The feed: what was committed of late, in memory, for every stream of this process at once.
+"""The feed: what is committed, handed to the streams of this process that want it.
 
-Changes come in batches, a chain in which each batch knows the next one. A stream holds on to the
-batch it has come to, and the feed to the last one only: what every stream has passed is gone, and
-what one has not passed is there once, however many they are. How far a stream may fall behind is
-bounded; one that stays further behind is cut off, and never holds up another.
+A change is kept once, however many streams have not taken it yet, and only those hear of it whose
+filter lets it through: an index of the ids they ask for finds them, so that one that is asked for
+nothing costs nothing. How far a stream may fall behind is bounded; one that stays further behind is
+cut off, and never holds up another.
 
 Belongs to one event loop.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 
+from inventory_grpc.domain.change_filter import ChangeFilter, Topics
 from inventory_grpc.domain.changes import Change, Cursor
 from inventory_grpc.domain.errors import DatabaseUnavailable, DomainError
 
@@ -25,26 +27,14 @@ class Entry:
         self.message = b""
 
 
-class Batch:
-    """Changes that became known together. Everything up to ``cursor`` is in it or before it."""
-
-    __slots__ = ("cursor", "entries", "next", "total")
-
-    def __init__(self, entries: Sequence[Entry], cursor: Cursor, total: int) -> None:
-        self.entries = entries
-        self.cursor = cursor
-        self.total = total
-        """Changes of the feed up to its end."""
-        self.next: Batch | None = None
-
-
 class Reader:
     """One stream's place in the feed."""
 
-    def __init__(self, feed: "Feed") -> None:
+    def __init__(self, feed: "Feed", wanted: ChangeFilter) -> None:
+        self.wanted = wanted
         self._feed = feed
-        self._batch: Batch | None = None
-        self._passed = 0
+        self._queue: deque[Entry] = deque()
+        self._pass = 0
         self._changed = asyncio.Event()
         self._error: DomainError | None = None
         self._limit: asyncio.Timeout | None = None
@@ -52,37 +42,46 @@ class Reader:
 
     @property
     def lag(self) -> int:
-        """Changes of the feed that it has not passed yet."""
-        last = self._feed.last
-        return 0 if self._batch is None or last is None else last.total - self._passed
+        """Changes that wait for it."""
+        return len(self._queue)
 
-    def follow(self, batch: Batch) -> None:
-        """Take what comes behind that batch."""
-        self._batch, self._passed = batch, batch.total
+    def follow(self) -> None:
+        """Keep what it wants of what comes from now on."""
+        self._feed.index(self)
+
+    def unfollow(self) -> None:
+        """Keep nothing: it has to read from the database again."""
+        self._feed.unindex(self)
+        self._queue.clear()
 
     def limit_by(self, limit: asyncio.Timeout) -> None:
         """What to let expire when it is cut off, also in the middle of a message."""
         self._limit = limit
 
+    def put(self, entry: Entry, number: int) -> None:
+        """One more change, of that pass. Whoever has stayed too far behind until now is cut."""
+        if self._pass != number:
+            self._pass = number
+            if len(self._queue) > self._feed.lag_max:
+                self.cut()
+        if not self._is_cut:
+            self._queue.append(entry)
+            self._changed.set()
+
     def take(self, cursor: Cursor) -> Iterator[tuple[Entry | None, Cursor]]:
         """What has come behind ``cursor``, and how far one then is; None = only that."""
-        assert self._batch is not None, "it follows no batch yet"
-        while (batch := self._batch.next) is not None:
-            for entry in batch.entries:
-                self._passed += 1
-                if is_after(entry.change.cursor, cursor):
-                    yield entry, entry.change.cursor
-            self._batch, self._passed = batch, batch.total
-            if is_after(batch.cursor, cursor):
-                yield None, batch.cursor
+        while self._queue and not self._is_cut:
+            entry = self._queue.popleft()
+            if is_after(entry.change.cursor, cursor):
+                yield entry, entry.change.cursor
+        end = self._feed.end
+        if end is not None and not self._is_cut and is_after(end, cursor):
+            yield None, end
 
     async def changed(self) -> None:
         """Wait until something has come, or it was woken. Raises what it was stopped with."""
-        if self._error is not None:
-            raise self._error
-        if self._batch is not None and self._batch.next is not None:
-            return
-        await self._changed.wait()
+        if self._error is None and not self._queue:
+            await self._changed.wait()
         self._changed.clear()
         if self._error is not None:
             raise self._error
@@ -97,7 +96,7 @@ class Reader:
         self.wake()
 
     def cut(self) -> None:
-        """End it at once, wherever it is."""
+        """End it at once, wherever it is. What has not come to it is given up."""
         if self._limit is not None and not self._is_cut:
             self._is_cut = True
             self._limit.reschedule(asyncio.get_running_loop().time())
@@ -110,11 +109,14 @@ class Feed:
         self.lag_max = lag_max
         """Changes that a stream may be behind when more come."""
         self._readers: set[Reader] = set()
+        self._of_any: set[Reader] = set()
+        self._by_id: dict[str, set[Reader]] = {}
+        self._passes = 0
         self._wanted = asyncio.Event()
         self._asked: asyncio.Future[None] | None = None
         self._asked_of_pass: asyncio.Future[None] | None = None
-        self.last: Batch | None = None
-        """The latest batch; None while nobody follows."""
+        self.end: Cursor | None = None
+        """Everything up to it has been handed out; None while nobody follows."""
         self.draining = False
 
     @property
@@ -122,17 +124,35 @@ class Feed:
         """Whether somebody wants to know what is committed."""
         return bool(self._readers)
 
-    def enter(self) -> Reader:
+    def enter(self, wanted: ChangeFilter) -> Reader:
         """One more stream, which has to ``leave``."""
-        reader = Reader(self)
+        reader = Reader(self, wanted)
         self._readers.add(reader)
         return reader
 
     def leave(self, reader: Reader) -> None:
         """That stream has ended."""
         self._readers.discard(reader)
+        self.unindex(reader)
         if not self._readers:
-            self.last = None
+            self.end = None
+
+    def index(self, reader: Reader) -> None:
+        """Hand it what it wants of what comes from now on."""
+        if not reader.wanted.ids:
+            self._of_any.add(reader)
+        for wanted in reader.wanted.ids:
+            self._by_id.setdefault(wanted, set()).add(reader)
+
+    def unindex(self, reader: Reader) -> None:
+        """Hand it nothing; again is harmless."""
+        self._of_any.discard(reader)
+        for wanted in reader.wanted.ids:
+            readers = self._by_id.get(wanted)
+            if readers is not None:
+                readers.discard(reader)
+                if not readers:
+                    del self._by_id[wanted]
 
     async def refresh(self) -> None:
         """Wait until everything that is committed by now has come. Raises DatabaseUnavailable."""
@@ -186,25 +206,29 @@ class Feed:
         self._asked = self._asked_of_pass = None
 
     def publish(self, changes: Sequence[Change], cursor: Cursor) -> None:
-        """Hand out what has come. Streams that have stayed too far behind until now are cut."""
-        last = self.last
-        if last is not None and cursor == last.cursor:
+        """Hand out what has come, up to ``cursor``. Streams that have stayed too far behind until
+        now are cut."""
+        self._passes += 1
+        self.end = cursor
+        if not self._of_any and not self._by_id:
             return
-        for reader in self._readers:
-            if reader.lag > self.lag_max:
-                reader.cut()
-        batch = Batch([Entry(change) for change in changes], cursor, len(changes))
-        if last is not None:
-            batch.total += last.total
-            last.next = batch
-        self.last = batch
-        for reader in self._readers:
-            reader.wake()
+        for change in changes:
+            self._hand_out(change)
+
+    def _hand_out(self, change: Change) -> None:
+        topics, entry = Topics.of(change), Entry(change)
+        found = self._of_any
+        for each in topics.ids:
+            if each in self._by_id:
+                found = found | self._by_id[each]
+        for reader in found:
+            if reader.wanted.lets_through(topics):
+                reader.put(entry, self._passes)
 
     def restart(self) -> None:
         """What it followed is no longer what the database has, so that every stream has to begin
         anew: its token tells whether it can."""
-        self.last = None
+        self.end = None
         for reader in self._readers:
             reader.stop(DatabaseUnavailable())
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from typing import Final
 
-from inventory_grpc.domain.change_filter import ChangeFilter
 from inventory_grpc.domain.errors import SlowConsumer
 from inventory_grpc.domain.record import record
 from inventory_grpc.rpc import changes
@@ -44,22 +43,19 @@ class ChangeReads:
         found = Violations()
         wanted = filters.changes(request, found)
         found.refuse_if_any()
-        async with self.changes.watch(request.resume_token) as stream:
-            delivery = _Delivery(self.changes, stream, wanted, context)
+        async with self.changes.watch(request.resume_token, wanted) as stream:
+            delivery = _Delivery(self.changes, stream, context)
             await delivery.checkpoint()
             await delivery.run(self.watch_limits)
         return b""
 
 
 class _Delivery:
-    """Takes what comes and writes what is wanted of it."""
+    """Takes what comes and writes it."""
 
-    def __init__(
-        self, changes_: Changes, stream: Stream, wanted: ChangeFilter, context: Context
-    ) -> None:
+    def __init__(self, changes_: Changes, stream: Stream, context: Context) -> None:
         self._changes = changes_
         self._stream = stream
-        self._wanted = wanted
         self._context = context
         self._delivered = stream.cursor
         self._time = asyncio.get_running_loop().time
@@ -102,13 +98,12 @@ class _Delivery:
             await self._send_new()
 
     async def _send_new(self) -> None:
-        stream, wanted = self._stream, self._wanted
+        stream = self._stream
         for entry in stream.take():
-            if wanted.lets_through(entry.change):
-                await self._write(entry.message or self._encode(entry))
-                self._delivered = entry.change.cursor
-                if stream.is_ending:
-                    return
+            await self._write(entry.message or self._encode(entry))
+            self._delivered = entry.change.cursor
+            if stream.is_ending:
+                return
 
     async def _write(self, message: bytes) -> None:
         await self._context.write(message)

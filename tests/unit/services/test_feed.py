@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from inventory_grpc.domain.change_filter import ChangeFilter
 from inventory_grpc.domain.changes import Cause, Change, ChangeKind, Cursor
 from inventory_grpc.domain.errors import DatabaseUnavailable
 from inventory_grpc.domain.model import StockLevel
@@ -14,6 +16,7 @@ from inventory_grpc.services.feed import Entry, Feed, Reader
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _LEVEL = StockLevel("p", "MUG", "default")
+ALL = ChangeFilter()
 _CAUSE = Cause("", "", "r", "anonymous")
 
 
@@ -41,9 +44,9 @@ class Database:
 
     def publish(self, feed: Feed, commits: int) -> None:
         """So many more are committed, and the feed hears of them together."""
-        assert feed.last is not None
+        assert feed.end is not None
         self.commits += commits
-        feed.publish(self.between(feed.last.cursor, self.commits), Cursor(self.commits))
+        feed.publish(self.between(feed.end, self.commits), Cursor(self.commits))
 
 
 def taken(stream: Stream) -> list[str]:
@@ -58,7 +61,7 @@ def told(first: int, last: int) -> list[str]:
 async def test_a_stream_joins_the_feed_without_a_gap_or_a_repetition(meanwhile: int) -> None:
     """Whenever commits come to the feed while it still reads from the database."""
     database, feed = Database(7), Feed(100)
-    reader = feed.enter()
+    reader = feed.enter(ALL)
     feed.publish([], Cursor(7))
     stream = Stream(feed, reader, Cursor(0), database.read)
     seen: list[str] = []
@@ -75,7 +78,7 @@ async def test_a_stream_joins_the_feed_without_a_gap_or_a_repetition(meanwhile: 
 
 async def test_a_stream_resumes_in_the_middle_of_a_commit() -> None:
     database, feed = Database(3), Feed(100)
-    reader = feed.enter()
+    reader = feed.enter(ALL)
     feed.publish([], Cursor(3))
     stream = Stream(feed, reader, Cursor(2, 0), database.read)
     await stream.changed()
@@ -84,7 +87,7 @@ async def test_a_stream_resumes_in_the_middle_of_a_commit() -> None:
 
 async def test_one_that_stays_behind_is_cut_and_the_others_go_on() -> None:
     database, feed = Database(), Feed(5)
-    slow, quick = feed.enter(), feed.enter()
+    slow, quick = feed.enter(ALL), feed.enter(ALL)
     feed.publish([], Cursor(0))
     streams = [Stream(feed, each, Cursor(0), database.read) for each in (slow, quick)]
     for stream in streams:
@@ -115,7 +118,7 @@ async def _wait_within(limit: asyncio.Timeout, reader: Reader) -> None:
 
 async def test_what_all_have_taken_is_gone() -> None:
     database, feed = Database(), Feed(100)
-    reader = feed.enter()
+    reader = feed.enter(ALL)
     feed.publish([], Cursor(0))
     stream = Stream(feed, reader, Cursor(0), database.read)
     await stream.changed()
@@ -123,7 +126,7 @@ async def test_what_all_have_taken_is_gone() -> None:
         database.publish(feed, 2)
     assert _entries() == 12
     taken(stream)
-    assert _entries() == 4
+    assert _entries() == 0
 
 
 def _entries() -> int:
@@ -131,9 +134,93 @@ def _entries() -> int:
     return sum(isinstance(each, Entry) for each in gc.get_objects())
 
 
+_FILTERS = {
+    "all": ALL,
+    "its product": ChangeFilter(product_ids=frozenset({"p", "q"})),
+    "its product, there": ChangeFilter(
+        product_ids=frozenset({"p"}), location_ids=frozenset({"default"})
+    ),
+    "its location": ChangeFilter(location_ids=frozenset({"default"})),
+    "its order": ChangeFilter(order_ids=frozenset({"o"})),
+    "its hold": ChangeFilter(hold_ids=frozenset({"h", "i"})),
+    "its kind": ChangeFilter(kinds=frozenset({ChangeKind.STOCK_LEVEL})),
+    "another kind": ChangeFilter(kinds=frozenset({ChangeKind.ORDER})),
+    "another product": ChangeFilter(product_ids=frozenset({"q"})),
+    "its product, elsewhere": ChangeFilter(
+        product_ids=frozenset({"p"}), location_ids=frozenset({"store"})
+    ),
+    "another order": ChangeFilter(order_ids=frozenset({"p"})),
+    "its hold, another product": ChangeFilter(
+        hold_ids=frozenset({"h"}), product_ids=frozenset({"q"})
+    ),
+}
+
+
+async def test_only_those_are_told_that_want_it() -> None:
+    feed = Feed(100)
+    readers = {name: feed.enter(wanted) for name, wanted in _FILTERS.items()}
+    for reader in readers.values():
+        reader.follow()
+    caused = replace(change(1, 0), cause=Cause("o", "h", "r", "anonymous"))
+    feed.publish([caused], Cursor(1))
+    told_of = {name for name, reader in readers.items() if reader.lag}
+    assert told_of == {"all"} | {name for name in _FILTERS if name.startswith("its")} - {
+        "its product, elsewhere",
+        "its hold, another product",
+    }
+    for reader in readers.values():
+        feed.leave(reader)
+    feed.publish([caused], Cursor(2))
+    assert sum(reader.lag for reader in readers.values()) == len(told_of)
+
+
+async def test_one_that_is_told_nothing_moves_along() -> None:
+    database, feed = Database(), Feed(1)
+    reader = feed.enter(_FILTERS["another product"])
+    feed.publish([], Cursor(0))
+    stream = Stream(feed, reader, Cursor(0), database.read)
+    await stream.changed()
+    for _ in range(3):
+        database.publish(feed, 2)
+    reader.wake()
+    await stream.changed()
+    assert (taken(stream), stream.cursor) == ([], Cursor(6))
+
+
+async def test_one_that_was_cut_does_not_pass_over_what_it_missed() -> None:
+    database, feed = Database(), Feed(1)
+    reader = feed.enter(ALL)
+    feed.publish([], Cursor(0))
+    stream = Stream(feed, reader, Cursor(0), database.read)
+    await stream.changed()
+    async with asyncio.timeout(None) as limit:
+        reader.limit_by(limit)
+        for _ in range(3):
+            database.publish(feed, 1)
+        assert limit.when() is not None, "it was cut"
+        limit.reschedule(None)
+        await asyncio.sleep(0)
+    assert (taken(stream), stream.cursor) == ([], Cursor(0))
+
+
+async def test_what_comes_while_the_database_is_read_is_kept() -> None:
+    database, feed = Database(1), Feed(100)
+    reader = feed.enter(ALL)
+    feed.publish([], Cursor(1))
+
+    async def read(after: Cursor) -> Step:
+        step = await database.read(after)
+        database.publish(feed, 2)
+        return step
+
+    stream = Stream(feed, reader, Cursor(0), read)
+    await stream.changed()
+    assert taken(stream) == told(1, 3)
+
+
 async def test_nobody_waits_for_a_database_that_is_away() -> None:
     feed = Feed(100)
-    feed.enter()
+    feed.enter(ALL)
     asking = [asyncio.create_task(feed.refresh()) for _ in range(2)]
     assert await feed.wanted(10)
     feed.begin_pass()
@@ -145,7 +232,7 @@ async def test_nobody_waits_for_a_database_that_is_away() -> None:
 
 async def test_who_asks_while_the_database_is_looked_at_waits_for_the_next_look() -> None:
     feed = Feed(100)
-    feed.enter()
+    feed.enter(ALL)
     first = asyncio.create_task(feed.refresh())
     assert await feed.wanted(10)
     feed.begin_pass()
