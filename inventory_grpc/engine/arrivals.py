@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from inventory_grpc.engine.lane import Ticket
+from inventory_grpc.engine.ticket import Ticket
 
 
 class Arrivals:

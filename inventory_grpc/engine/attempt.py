@@ -110,7 +110,7 @@ def attempt(
         answered = [_is_answered(books, group) for group in groups]
         if not all(answered):
             _expire_due(link, books, now, ids, commit_id, access)
-        decision = _Decision(books, now, ids, encode_refusal, budget, seal(commit_id))
+        decision = _Decision(books, now, ids, encode_refusal, budget, commit_id, seal(commit_id))
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
         verify = access is Access.VERIFIED
@@ -190,6 +190,7 @@ class _Decision:
     ids: Ids
     encode_refusal: EncodeRefusal
     budget: HoldBudget
+    commit_id: str
     seal: bytes
     """At the end of every response that is kept."""
 
@@ -247,13 +248,13 @@ class _Decision:
             code, body = self.encode_refusal(refusal)
             if code in _STORED_CODES or refusal.reason == _STORED_REASON:
                 self._store(request, code, body, dry)
-            raise _RefusedError(Answer(code, body)) from None
+            raise _RefusedError(Answer(code, body, commit_id=self.commit_id)) from None
         if request.validate_only:
             body = request.encode(without_new_ids(request.command, result))
         else:
             body = request.encode(result) + self.seal
         self._store(request, 0, body, dry)
-        return Answer(0, body)
+        return Answer(0, body, commit_id=self.commit_id)
 
     def _store(
         self, request: Request, code: int, body: bytes, dry: dict[AnswerKey, StoredAnswer]

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -22,9 +23,11 @@ from inventory_grpc.engine.committer import (
     ConflictError,
     backoff_seconds,
 )
-from inventory_grpc.engine.lane import Lane, Ticket
+from inventory_grpc.engine.lane import Lane
+from inventory_grpc.engine.observer import BatchObserver, NoBatchObserver
 from inventory_grpc.engine.request import Group, Outcome
 from inventory_grpc.engine.side_queue import SideQueue
+from inventory_grpc.engine.ticket import Ticket
 
 _SIDE_LOCK_TIMEOUT_MS: Final = 25
 """The side queue waits for a held row with others locked, which must not stall those who need
@@ -54,21 +57,23 @@ class Batcher:
         side: Committer,
         apart: Committer,
         settings: BatcherSettings,
+        observer: BatchObserver | None = None,
     ) -> None:
+        observer = observer or NoBatchObserver()
         self._settings = settings
-        self._lanes = [Lane(committer) for committer in committers]
+        self._lanes = [Lane(committer, "main", observer) for committer in committers]
         self._idle = deque(self._lanes)
         self._arrivals = Arrivals()
         self._numbers = count()
         self._resting = 0
         self._side = SideQueue(
-            Lane(side), self._schedule,
+            Lane(side, "side", observer), self._schedule,
             lines_max=settings.lines_max,
             lock_timeout_ms=min(settings.lock_timeout_ms, _SIDE_LOCK_TIMEOUT_MS),
             lock_wait_ms_max=settings.lock_wait_ms_max,
         )  # fmt: skip
         self._apart = SideQueue(
-            Lane(apart), self._schedule,
+            Lane(apart, "apart", observer), self._schedule,
             lines_max=0,
             lock_timeout_ms=settings.lock_timeout_ms,
             lock_wait_ms_max=settings.lock_wait_ms_max,
@@ -110,10 +115,13 @@ class Batcher:
         return outcome
 
     def _ticket(self, group: Group, time_left: float | None) -> Ticket:
-        expires = float("inf") if time_left is None else time.monotonic() + time_left
+        now = time.monotonic()
+        expires = float("inf") if time_left is None else now + time_left
         waiter = asyncio.get_running_loop().create_future()
         number = next(self._numbers)
-        return Ticket(group, waiter, expires, number, group.lines, group.optimistic)
+        return Ticket(
+            group, waiter, expires, number, group.lines, group.optimistic, now, copy_context()
+        )
 
     def on_batch(self, ended: Callable[[], None]) -> None:
         """Have ``ended`` called on the event loop behind every batch, committed or not."""

@@ -1,4 +1,4 @@
-"""Lanes: a committer, its thread, and the tickets it runs."""
+"""Lanes: a committer, its thread, and the batches it runs."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,37 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from inventory_grpc.engine.committer import Committer
-from inventory_grpc.engine.request import Group, Outcome
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A group waiting for its outcome."""
-
-    group: Group
-    waiter: "asyncio.Future[Outcome]"
-    expires: float
-    """When its caller has run out of time; monotonic seconds."""
-    number: int
-    """By arrival."""
-    weight: int
-    optimistic: bool
-    blocked_since: float = 0.0
-    """When it first met a row that somebody else holds; monotonic seconds, 0 = never."""
-    conflicts: int = 0
-    must_commit: bool = False
-    """An earlier COMMIT of it may have landed: see ``attempt``."""
-
-    def resolve(self, outcome: Outcome) -> None:
-        """Answer its caller, unless that has gone."""
-        if not self.waiter.done():
-            self.waiter.set_result(outcome)
-
-    def drop(self) -> None:
-        """Its caller is gone or out of time: nothing has been done, and nothing will be."""
-        if not self.waiter.done():
-            self.waiter.cancel()
-
+from inventory_grpc.engine.observer import BatchObserver, NoBatchObserver
+from inventory_grpc.engine.request import Outcome
+from inventory_grpc.engine.ticket import Ticket
 
 Done = Callable[["Lane", list[Ticket], Sequence[Outcome]], None]
 
@@ -46,6 +18,8 @@ class Lane:
     """A committer and its thread."""
 
     committer: Committer
+    name: str = "main"
+    observer: BatchObserver = field(default_factory=NoBatchObserver)
     thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="committer")
     )
@@ -57,6 +31,9 @@ class Lane:
         loop = asyncio.get_running_loop()
         groups = [ticket.group for ticket in batch]
         must_commit = any(ticket.must_commit for ticket in batch)
+        for ticket in batch:
+            ticket.runs += 1
+        token = self.observer.began(batch, self.name)
 
         def commit() -> list[Outcome]:
             self.committer.link.lock_timeout_ms = lock_timeout_ms
@@ -69,6 +46,7 @@ class Lane:
             loop.call_soon_threadsafe(deliver, outcomes)
 
         def deliver(outcomes: Sequence[Outcome]) -> None:
+            self.observer.ended(token, batch, outcomes)
             done(self, batch, outcomes)
             self.ended()
 

@@ -1,6 +1,7 @@
 """What goes into the write path and what comes out of it."""
 
 from collections.abc import Callable
+from dataclasses import field
 from typing import Final
 
 from inventory_grpc.domain.commands import (
@@ -54,6 +55,9 @@ class Answer:
     code: int
     body: bytes
     replayed: bool = False
+    commit_id: str = field(default="", compare=False)
+    """Of the attempt that decided it, even if that left nothing to commit; of a stored answer, or
+    one that no decision was needed for, nothing."""
 
 
 class RowRefused(Exception):

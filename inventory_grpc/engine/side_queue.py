@@ -7,8 +7,9 @@ from typing import Final
 
 from inventory_grpc.domain.errors import LockTimeout
 from inventory_grpc.engine.committer import UnfinishedError
-from inventory_grpc.engine.lane import Lane, Ticket
+from inventory_grpc.engine.lane import Lane
 from inventory_grpc.engine.request import Outcome
+from inventory_grpc.engine.ticket import Ticket
 from inventory_grpc.store.blockers import Blocked
 
 _PAUSE_SECONDS: Final = 0.05

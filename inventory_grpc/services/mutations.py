@@ -10,6 +10,7 @@ from inventory_grpc.domain.budget import HoldBudget
 from inventory_grpc.engine.attempt import unsealed
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.observer import BatchObserver
 from inventory_grpc.engine.request import (
     Answer,
     EncodeRefusal,
@@ -45,10 +46,11 @@ class Mutations:
         settings: Settings,
         encode_refusal: EncodeRefusal,
         encode_token: EncodeToken | None = None,
+        observer: BatchObserver | None = None,
     ) -> "Mutations":
         """Inside the running loop. Connects when first needed, so the database may be away.
 
-        Without ``encode_token`` responses carry no token.
+        Without ``encode_token`` responses carry no token. ``observer`` hears of every batch.
         """
         if settings.database_url is None:
             raise ValueError("no database_url")
@@ -74,7 +76,8 @@ class Mutations:
             settings.lock_wait_ms_max,
         )
         lanes = [committer(links) for _ in range(settings.committers)]
-        return cls(Batcher(lanes, committer(links), committer(patient), bounds), counters)
+        side, apart = committer(links), committer(patient)
+        return cls(Batcher(lanes, side, apart, bounds, observer), counters)
 
     @property
     def queued(self) -> int:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
 from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.observer import BatchObserver
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.services.mutations import STATEMENTS, Mutations
 from inventory_grpc.store.link import Call, Link, LinkSettings, Row
@@ -40,12 +41,15 @@ class HookedLink(Link):
 
 @asynccontextmanager
 async def hooked(
-    database: Database, bounds: BatcherSettings | None = None
+    database: Database,
+    bounds: BatcherSettings | None = None,
+    observer: BatchObserver | None = None,
 ) -> AsyncIterator[tuple[Mutations, HookedLink, HookedLink]]:
     """A server, the connection of its batches, and that of its side queue."""
     counters = Counters()
     links = [HookedLink(database) for _ in range(3)]
     main, side, apart = (Committer(link, encode_refusal, counters) for link in links)
-    server = Mutations(Batcher([main], side, apart, bounds or BatcherSettings()), counters)
+    batcher = Batcher([main], side, apart, bounds or BatcherSettings(), observer)
+    server = Mutations(batcher, counters)
     yield server, links[0], links[1]
     await server.close()

@@ -14,8 +14,8 @@ from inventory_grpc.domain.errors import Contention
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.engine.arrivals import Arrivals
 from inventory_grpc.engine.committer import ATTEMPTS_MAX
-from inventory_grpc.engine.lane import Ticket
 from inventory_grpc.engine.request import Answer, Group, Request
+from inventory_grpc.engine.ticket import Ticket
 from inventory_grpc.services.mutations import Mutations
 from tests.concurrency.harness import (
     Gate,
