@@ -1,0 +1,1 @@
+"""The client for asyncio. The package beside it, `sync`, is made from this one."""

@@ -1,0 +1,156 @@
+"""The one path of all calls: options, request id, credentials, attempts, errors."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from inventory_grpc.client import wire_aio as wire
+from inventory_grpc.client.aio.pages import AsyncPages, Page
+from inventory_grpc.client.batches import Result, Row, rows_of
+from inventory_grpc.client.connect import Credentials
+from inventory_grpc.client.errors import InventoryError
+from inventory_grpc.client.memory import LastToken
+from inventory_grpc.client.options import Batch, Listing, Read, Write, fill, identify, identify_rows
+from inventory_grpc.client.policy import Attempts, CallClass, Policy, limits_for
+from inventory_grpc.v1.changes_pb2_grpc import ChangeServiceStub
+from inventory_grpc.v1.holds_pb2_grpc import HoldServiceStub
+from inventory_grpc.v1.locations_pb2_grpc import LocationServiceStub
+from inventory_grpc.v1.orders_pb2_grpc import OrderServiceStub
+from inventory_grpc.v1.products_pb2_grpc import ProductServiceStub
+from inventory_grpc.v1.stock_pb2_grpc import StockServiceStub
+
+
+class Mutated(Protocol):
+    """The answer of a mutation."""
+
+    resume_token: str
+
+
+Request = TypeVar("Request", bound=Message)
+Answer = TypeVar("Answer")
+Done = TypeVar("Done", bound=Mutated)
+PageT = TypeVar("PageT", bound=Page)
+BatchT = TypeVar("BatchT")
+Item = TypeVar("Item")
+
+
+class AsyncCaller:
+    """What the services' methods are made of."""
+
+    def __init__(
+        self,
+        channel: wire.Channel,
+        credentials: Credentials | None,
+        policy: Policy,
+        *,
+        read_your_writes: bool,
+    ) -> None:
+        self._channel = channel
+        self._credentials = credentials
+        self._policy = policy
+        self._last_token = LastToken(kept=read_your_writes)
+        self._products = ProductServiceStub(channel)
+        self._locations = LocationServiceStub(channel)
+        self._stock = StockServiceStub(channel)
+        self._holds = HoldServiceStub(channel)
+        self._orders = OrderServiceStub(channel)
+        self._changes = ChangeServiceStub(channel)
+
+    async def _read(
+        self, method: "wire.UnaryMethod[Request, Answer]", request: Request, options: Read
+    ) -> Answer:
+        seconds = fill(request, options)
+        self._last_token.ask(request)
+        return await self._call("read", method, request, seconds)
+
+    async def _write(
+        self, method: "wire.UnaryMethod[Request, Done]", request: Request, options: Write
+    ) -> Done:
+        seconds = fill(request, options)
+        identify(request)
+        answer = await self._call("write", method, request, seconds)
+        self._last_token.note(answer.resume_token)
+        return answer
+
+    async def _batch(
+        self,
+        method: "wire.UnaryMethod[Request, BatchT]",
+        request: Request,
+        results: Callable[[BatchT], Iterable[Result[Done]]],
+        options: Batch,
+    ) -> list[Row[Done]]:
+        seconds = fill(request, options)
+        request_ids = identify_rows(request)
+        answer = await self._call("batch", method, request, seconds)
+        done = rows_of(results(answer), request_ids)
+        for row in done:
+            if row.answer is not None:
+                self._last_token.note(row.answer.resume_token)
+        return done
+
+    def _list(
+        self,
+        method: "wire.UnaryMethod[Request, PageT]",
+        request: Request,
+        items: Callable[[PageT], Iterable[Item]],
+        options: Listing,
+    ) -> AsyncPages[Item, PageT]:
+        seconds = fill(request, options)
+        self._last_token.ask(request)
+
+        async def fetch(page_token: str) -> PageT:
+            # A copy: a list may be iterated twice at once.
+            asked = type(request)()
+            asked.MergeFrom(request)
+            fill(asked, {"page_token": page_token})
+            return await self._call("read", method, asked, seconds)
+
+        return AsyncPages(fetch, items, options.get("page_token") or "")
+
+    async def _stream(
+        self,
+        method: "wire.StreamMethod[Request, Answer]",
+        request: Request,
+        seconds: float | None,
+    ) -> AsyncIterator[Answer]:
+        """The messages of a finite stream; begun again only while nothing was told."""
+        attempts = self._attempts("stream", seconds)
+        told = False
+        while True:
+            sent = await wire.metadata(self._credentials)
+            stream = wire.Stream(method, request, attempts.begin(), sent)
+            try:
+                async for message in stream:
+                    told = True
+                    yield message
+            except InventoryError as error:
+                if told:
+                    raise
+                pause = attempts.pause_after(error)
+            else:
+                return
+            finally:
+                stream.cancel()
+            await wire.pause(pause)
+
+    async def _call(
+        self,
+        kind: CallClass,
+        method: "wire.UnaryMethod[Request, Answer]",
+        request: Request,
+        seconds: float | None,
+    ) -> Answer:
+        """Send until there is an answer, a refusal that repeating would not change, or no time."""
+        attempts = self._attempts(kind, seconds)
+        while True:
+            sent = await wire.metadata(self._credentials)
+            try:
+                return await wire.send(method, request, attempts.begin(), sent)
+            except InventoryError as error:
+                error.request_id = str(getattr(request, "request_id", ""))
+                pause = attempts.pause_after(error)
+            await wire.pause(pause)
+
+    def _attempts(self, kind: CallClass, seconds: float | None) -> Attempts:
+        return Attempts(self._policy, limits_for(self._policy, kind, seconds))
