@@ -17,7 +17,7 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --no-index --find-links /wheels hatchling \
     && /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv /opt/inventory \
-    && /opt/inventory/bin/pip install --no-index --find-links /wheels 'inventory_grpc[server]' \
+    && /opt/inventory/bin/pip install --no-index --find-links /wheels 'inventory_grpc[server,otel]' \
     && /opt/inventory/bin/python -m compileall -q /opt/inventory/lib \
     && /opt/inventory/bin/pip uninstall --yes pip
 

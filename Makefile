@@ -61,6 +61,22 @@ lock: $(VENV)/.dev ## Write the lock files again; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
 
+.PHONY: audit
+audit: $(VENV)/.dev ## Look for known vulnerabilities of what is locked; asks the package index
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements.lock --requirement requirements-dev.lock $(ARGS) || { \
+		echo 'a vulnerability is known, or not everything could be looked up: above it says which.' \
+			'This needs an index that knows vulnerabilities, as PyPI itself does and mirrors' \
+			"often do not; ARGS='--vulnerability-service osv' asks OSV instead" >&2; \
+		exit 1; \
+	}
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## Write build/sbom.json: what a server is made of, as CycloneDX
+	@mkdir -p build
+	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
+
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made

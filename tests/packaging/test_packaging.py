@@ -48,6 +48,7 @@ def test_every_declared_dependency_is_locked() -> None:
     extras = project["project"]["optional-dependencies"]
     groups = project["dependency-groups"]
     runtime = [*project["project"]["dependencies"], *extras["server"], *extras["embedded"]]
+    runtime += extras["otel"]
     assert _names(runtime) <= _pins("requirements.lock").keys()
     assert _names([*runtime, *groups["dev"], *groups["build"]]) <= _pins(_LOCKS[1]).keys()
 
