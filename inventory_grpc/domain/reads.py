@@ -47,12 +47,22 @@ class LocationQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class AsOf:
+    """A moment of the past: a time, or else right after a movement."""
+
+    time: datetime | None = None
+    movement_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StockLevelQuery:
     """Which levels, by product_id and location_id."""
 
     product: ProductKey | None = None
     location_id: str = ""
     low_stock: bool | None = None
+    as_of: AsOf | None = None
+    """When; None = now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,8 @@ class Page(Generic[R]):
     total: int | None = None
     resume_token: str = ""
     """Of the place in the change stream just before it was read; only of lists that tell it."""
+    end_token: str = ""
+    """For what is behind all that was looked at, where that may be more than the rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,9 @@
 """Reading stock levels, availability and the ledger."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any, TypeVar
-
-from sqlalchemy import Connection
 
 from inventory_grpc.domain.errors import (
     HoldNotFound,
@@ -22,13 +20,14 @@ from inventory_grpc.domain.reads import (
     PageRequest,
     StockLevelQuery,
 )
+from inventory_grpc.services.as_of import StockAsOf, level_position
 from inventory_grpc.services.coalesce import Gatherer, Gatherers
 from inventory_grpc.services.paging import PageTokens, page_of, product_id_of
 from inventory_grpc.services.patience import once_there, require
 from inventory_grpc.store.engine import ReadSource
 from inventory_grpc.store.page_tokens import Position
 from inventory_grpc.store.queries import movements, stock
-from inventory_grpc.store.queries.rows import hold_exists, known_locations, order_exists
+from inventory_grpc.store.queries.rows import hold_exists, order_exists, require_locations
 from inventory_grpc.store.queries.stock import LevelKey
 from inventory_grpc.store.visibility import token_of, token_of_now
 
@@ -42,6 +41,7 @@ class Stock:
         self._database = database
         self._tokens = tokens
         self._threads = threads
+        self.as_of = StockAsOf(database, tokens, threads)
         self.level_gatherer = Gatherer(threads, self._levels)
         self.availability_gatherers = Gatherers(threads, self._looked)
 
@@ -89,10 +89,10 @@ class Stock:
             resume_token = token_of_now(conn)
             after = self._tokens.position(conn, query, request.token)
             product_id = product_id_of(conn, query.product)
-            _require_locations(conn, [query.location_id] if query.location_id else [])
+            require_locations(conn, [query.location_id] if query.location_id else [])
             rows = stock.page(conn, query, product_id, after, request.size + 1)
             total = stock.count(conn, query, product_id) if request.include_total else None
-            sealer = self._tokens.sealer(conn, query, _level_position)
+            sealer = self._tokens.sealer(conn, query, level_position)
         return page_of(rows, request, sealer, total, resume_token)
 
     async def availability(
@@ -128,7 +128,7 @@ class Stock:
     ) -> "_Looked":
         with self._database.begin(time_left) as conn:
             require(conn, min_token)
-            _require_locations(conn, location_ids)
+            require_locations(conn, location_ids)
             by_key, moment, position = stock.availability(conn, keys, location_ids)
             return _Looked(by_key, moment, token_of(conn, position))
 
@@ -140,7 +140,7 @@ class Stock:
             require(conn, request.min_token)
             after = self._tokens.position(conn, query, request.token)
             product_id = product_id_of(conn, query.product)
-            _require_locations(conn, [query.location_id] if query.location_id else [])
+            require_locations(conn, [query.location_id] if query.location_id else [])
             if query.order_id and not order_exists(conn, query.order_id):
                 raise OrderNotFound([query.order_id])
             if query.hold_id and not hold_exists(conn, query.hold_id):
@@ -180,18 +180,6 @@ class _Looked:
         return AvailabilitySnapshot(
             list(present.values()), missing, self._moment, self._resume_token
         )
-
-
-def _require_locations(conn: Connection, location_ids: Collection[str]) -> None:
-    if location_ids:
-        known = known_locations(conn, location_ids)
-        missing = [each for each in dict.fromkeys(location_ids) if each not in known]
-        if missing:
-            raise LocationNotFound(missing)
-
-
-def _level_position(level: StockLevel) -> Position:
-    return (level.product_id, level.location_id)
 
 
 def _movement_position(movement: StockMovement) -> Position:

@@ -804,9 +804,13 @@ class GetStockLevelRequest(message.Message):
 
     PRODUCT_FIELD_NUMBER: builtins.int
     LOCATION_ID_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
+    AS_OF_MOVEMENT_ID_FIELD_NUMBER: builtins.int
     MIN_TOKEN_FIELD_NUMBER: builtins.int
     location_id: builtins.str
     """The location; empty = `default`."""
+    as_of_movement_id: builtins.str
+    """As of right after this movement."""
     min_token: builtins.str
     """A resume_token: the answer includes what it stands for, and the call waits for that until its
     deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
@@ -815,18 +819,26 @@ class GetStockLevelRequest(message.Message):
     def product(self) -> common_pb2.ProductKey:
         """The product."""
 
+    @builtins.property
+    def as_of_time(self) -> timestamp_pb2.Timestamp:
+        """As of this time."""
+
     def __init__(
         self,
         *,
         product: common_pb2.ProductKey | None = ...,
         location_id: builtins.str = ...,
+        as_of_time: timestamp_pb2.Timestamp | None = ...,
+        as_of_movement_id: builtins.str = ...,
         min_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["product", b"product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location_id", b"location_id", "min_token", b"min_token", "product", b"product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time", "location_id", b"location_id", "min_token", b"min_token", "product", b"product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = typing.Literal["as_of_time", "as_of_movement_id"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
 
 @typing.final
 class GetStockLevelResponse(message.Message):
@@ -884,7 +896,11 @@ class StockLevelFilter(message.Message):
 
 @typing.final
 class ListStockLevelsRequest(message.Message):
-    """Request of ListStockLevels."""
+    """Request of ListStockLevels.
+
+    With as_of a page looks at page_size levels of today (1,000 with filter.low_stock) and shows those
+    that were there then: it may be short, or empty, and still not be the last one.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -892,20 +908,28 @@ class ListStockLevelsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_TOTAL_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
+    AS_OF_MOVEMENT_ID_FIELD_NUMBER: builtins.int
     MIN_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Rows per page: 0 = 50, above 1000 is taken as 1000, negative is INVALID_FIELD."""
     page_token: builtins.str
-    """The next_page_token of the page before, for the same filter."""
+    """The next_page_token of the page before, for the same filter and as_of."""
     include_total: builtins.bool
-    """Ask for total_size."""
+    """Ask for total_size. INVALID_FIELD with as_of."""
+    as_of_movement_id: builtins.str
+    """As of right after this movement."""
     min_token: builtins.str
     """A resume_token: the answer includes what it stands for, and the call waits for that until its
     deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
     """
     @builtins.property
     def filter(self) -> StockLevelFilter:
-        """Which levels."""
+        """Which levels. low_stock goes by the numbers of then."""
+
+    @builtins.property
+    def as_of_time(self) -> timestamp_pb2.Timestamp:
+        """As of this time."""
 
     def __init__(
         self,
@@ -914,13 +938,17 @@ class ListStockLevelsRequest(message.Message):
         page_token: builtins.str = ...,
         include_total: builtins.bool = ...,
         filter: StockLevelFilter | None = ...,
+        as_of_time: timestamp_pb2.Timestamp | None = ...,
+        as_of_movement_id: builtins.str = ...,
         min_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time", "filter", b"filter", "include_total", b"include_total", "min_token", b"min_token", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = typing.Literal["as_of_time", "as_of_movement_id"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
 
 @typing.final
 class ListStockLevelsResponse(message.Message):
@@ -938,7 +966,7 @@ class ListStockLevelsResponse(message.Message):
     """Number of rows on all pages; only with include_total."""
     resume_token: builtins.str
     """Where the change stream stood just before this was read: streaming from it misses nothing that is
-    not in here. Of several pages take the first one's.
+    not in here. Of several pages take the first one's. Empty with as_of.
     """
     @builtins.property
     def stock_levels(self) -> containers.RepeatedCompositeFieldContainer[StockLevel]:
@@ -968,7 +996,11 @@ class BatchGetAvailabilityRequest(message.Message):
 
     PRODUCTS_FIELD_NUMBER: builtins.int
     LOCATION_IDS_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
+    AS_OF_MOVEMENT_ID_FIELD_NUMBER: builtins.int
     MIN_TOKEN_FIELD_NUMBER: builtins.int
+    as_of_movement_id: builtins.str
+    """As of right after this movement."""
     min_token: builtins.str
     """A resume_token: the answer includes what it stands for, and the call waits for that until its
     deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
@@ -979,20 +1011,30 @@ class BatchGetAvailabilityRequest(message.Message):
 
     @builtins.property
     def location_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """At most 100 locations to sum over; empty = all. Deleted ones count for nothing."""
+        """At most 100 locations to sum over; empty = all. Deleted ones count for nothing; with as_of those
+        that were deleted by then.
+        """
+
+    @builtins.property
+    def as_of_time(self) -> timestamp_pb2.Timestamp:
+        """As of this time."""
 
     def __init__(
         self,
         *,
         products: abc.Iterable[common_pb2.ProductKey] | None = ...,
         location_ids: abc.Iterable[builtins.str] | None = ...,
+        as_of_time: timestamp_pb2.Timestamp | None = ...,
+        as_of_movement_id: builtins.str = ...,
         min_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["location_ids", b"location_ids", "min_token", b"min_token", "products", b"products"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_movement_id", b"as_of_movement_id", "as_of_time", b"as_of_time", "location_ids", b"location_ids", "min_token", b"min_token", "products", b"products"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = typing.Literal["as_of_time", "as_of_movement_id"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
 
 @typing.final
 class Availability(message.Message):
@@ -1052,7 +1094,7 @@ class BatchGetAvailabilityResponse(message.Message):
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """Where the change stream stood just before this was read: streaming from it misses nothing that is
-    not in here.
+    not in here. Empty with as_of.
     """
     @builtins.property
     def availabilities(self) -> containers.RepeatedCompositeFieldContainer[Availability]:
@@ -1064,7 +1106,7 @@ class BatchGetAvailabilityResponse(message.Message):
 
     @builtins.property
     def snapshot_time(self) -> timestamp_pb2.Timestamp:
-        """The moment all of it was true."""
+        """The moment all of it was true: now, or that of as_of."""
 
     def __init__(
         self,

@@ -27,6 +27,27 @@ if _version_not_supported:
 
 class StockServiceStub:
     """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+    microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+    movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+    decided, also within one transaction: what one call changed in several places (a transfer, the
+    lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+    is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+    up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+    HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+    the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+    answered for the last few seconds may still gain movements; for what is longer ago than any
+    transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+    database's clock was set back by more than a second, an instant that it showed twice is one of
+    the two.
     """
 
     def __init__(self, channel):
@@ -89,6 +110,27 @@ class StockServiceStub:
 
 class StockServiceServicer:
     """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+    microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+    movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+    decided, also within one transaction: what one call changed in several places (a transfer, the
+    lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+    is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+    up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+    HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+    the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+    answered for the last few seconds may still gain movements; for what is longer ago than any
+    transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+    database's clock was set back by more than a second, an instant that it showed twice is one of
+    the two.
     """
 
     def AdjustStock(self, request, context):
@@ -141,22 +183,24 @@ class StockServiceServicer:
 
     def GetStockLevel(self, request, context):
         """Reads one level; a known product at a known location that never had stock is a level of zeros
-        with version 0. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+        with version 0. With as_of: as it was then.
+        Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListStockLevels(self, request, context):
-        """Lists levels by product_id and location_id. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+        """Lists levels by product_id and location_id; with as_of those that were there then, as they were.
+        Errors: INVALID_FIELD, PAGE_TOKEN_INVALID, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetAvailability(self, request, context):
-        """Reads what is available of up to 1,000 products, in one consistent snapshot.
+        """Reads what is available of up to 1,000 products, in one consistent snapshot; with as_of what was
+        available then.
         Errors: INVALID_FIELD, LOCATION_NOT_FOUND, ANSWER_TOO_LARGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -247,6 +291,27 @@ def add_StockServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class StockService:
     """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+    microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+    movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+    decided, also within one transaction: what one call changed in several places (a transfer, the
+    lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+    is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+    up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+    HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+    the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+    answered for the last few seconds may still gain movements; for what is longer ago than any
+    transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+    database's clock was set back by more than a second, an instant that it showed twice is one of
+    the two.
     """
 
     @staticmethod

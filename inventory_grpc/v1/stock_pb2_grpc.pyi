@@ -27,7 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StockServiceStub:
-    """Owns the stock counters. Every change of a counter is exactly one immutable movement."""
+    """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+      microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+      movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+      decided, also within one transaction: what one call changed in several places (a transfer, the
+      lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+      is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+      up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+      HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+      the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+      answered for the last few seconds may still gain movements; for what is longer ago than any
+      transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+      database's clock was set back by more than a second, an instant that it showed twice is one of
+      the two.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -63,14 +85,16 @@ class StockServiceStub:
     """
     GetStockLevel: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetStockLevelRequest, _stock_pb2.GetStockLevelResponse]
     """Reads one level; a known product at a known location that never had stock is a level of zeros
-    with version 0. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+    with version 0. With as_of: as it was then.
+    Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
     """
     ListStockLevels: _grpc.UnaryUnaryMultiCallable[_stock_pb2.ListStockLevelsRequest, _stock_pb2.ListStockLevelsResponse]
-    """Lists levels by product_id and location_id. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+    """Lists levels by product_id and location_id; with as_of those that were there then, as they were.
+    Errors: INVALID_FIELD, PAGE_TOKEN_INVALID, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
     """
     BatchGetAvailability: _grpc.UnaryUnaryMultiCallable[_stock_pb2.BatchGetAvailabilityRequest, _stock_pb2.BatchGetAvailabilityResponse]
-    """Reads what is available of up to 1,000 products, in one consistent snapshot.
+    """Reads what is available of up to 1,000 products, in one consistent snapshot; with as_of what was
+    available then.
     Errors: INVALID_FIELD, LOCATION_NOT_FOUND, ANSWER_TOO_LARGE.
     """
     ListStockMovements: _grpc.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]
@@ -89,7 +113,29 @@ class StockServiceStub:
 
 @_typing.type_check_only
 class StockServiceAsyncStub(StockServiceStub):
-    """Owns the stock counters. Every change of a counter is exactly one immutable movement."""
+    """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+      microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+      movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+      decided, also within one transaction: what one call changed in several places (a transfer, the
+      lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+      is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+      up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+      HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+      the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+      answered for the last few seconds may still gain movements; for what is longer ago than any
+      transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+      database's clock was set back by more than a second, an instant that it showed twice is one of
+      the two.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AdjustStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.AdjustStockRequest, _stock_pb2.AdjustStockResponse]  # type: ignore[assignment]
@@ -122,14 +168,16 @@ class StockServiceAsyncStub(StockServiceStub):
     """
     GetStockLevel: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetStockLevelRequest, _stock_pb2.GetStockLevelResponse]  # type: ignore[assignment]
     """Reads one level; a known product at a known location that never had stock is a level of zeros
-    with version 0. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+    with version 0. With as_of: as it was then.
+    Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
     """
     ListStockLevels: _aio.UnaryUnaryMultiCallable[_stock_pb2.ListStockLevelsRequest, _stock_pb2.ListStockLevelsResponse]  # type: ignore[assignment]
-    """Lists levels by product_id and location_id. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-    PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+    """Lists levels by product_id and location_id; with as_of those that were there then, as they were.
+    Errors: INVALID_FIELD, PAGE_TOKEN_INVALID, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
     """
     BatchGetAvailability: _aio.UnaryUnaryMultiCallable[_stock_pb2.BatchGetAvailabilityRequest, _stock_pb2.BatchGetAvailabilityResponse]  # type: ignore[assignment]
-    """Reads what is available of up to 1,000 products, in one consistent snapshot.
+    """Reads what is available of up to 1,000 products, in one consistent snapshot; with as_of what was
+    available then.
     Errors: INVALID_FIELD, LOCATION_NOT_FOUND, ANSWER_TOO_LARGE.
     """
     ListStockMovements: _aio.UnaryUnaryMultiCallable[_stock_pb2.ListStockMovementsRequest, _stock_pb2.ListStockMovementsResponse]  # type: ignore[assignment]
@@ -147,7 +195,29 @@ class StockServiceAsyncStub(StockServiceStub):
     """
 
 class StockServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Owns the stock counters. Every change of a counter is exactly one immutable movement."""
+    """Owns the stock counters. Every change of a counter is exactly one immutable movement.
+
+    GetStockLevel, BatchGetAvailability and ListStockLevels take an `as_of` and then answer for a
+    moment of the past, from the ledger:
+    - as_of_time: every level as its last movement with an occur_time up to then left it; a part of a
+      microsecond counts for nothing. INVALID_FIELD more than a second ahead of the database's clock.
+    - as_of_movement_id: the level of that movement right after it; every other level as its last
+      movement with a smaller movement_id left it. Ids ascend in the order in which everything was
+      decided, also within one transaction: what one call changed in several places (a transfer, the
+      lines of an order) is there in full as of the last movement of the call. INVALID_FIELD if there
+      is no such movement.
+    - A level that was not there yet has zeros and version 0; a product, a location or a SKU is looked
+      up as it is now, so a product that was deleted since answers to its id only.
+    - The books are shown as written: the units of a hold that was due count as held until its
+      HOLD_EXPIRED movement.
+    - safety_stock, backorder_limit and low_stock_threshold are those of then. Movements written before
+      the ledger noted them have none: they are answered as 0, 0 and unset, and `available` with them.
+    - A transaction takes its time when it has its rows and is seen when it is committed. So what is
+      answered for the last few seconds may still gain movements; for what is longer ago than any
+      transaction takes (--bulk-statement-timeout-ms), the same answer is given for ever. If the
+      database's clock was set back by more than a second, an instant that it showed twice is one of
+      the two.
+    """
 
     @_abc_1.abstractmethod
     def AdjustStock(
@@ -214,7 +284,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.GetStockLevelResponse, _abc.Awaitable[_stock_pb2.GetStockLevelResponse]]:
         """Reads one level; a known product at a known location that never had stock is a level of zeros
-        with version 0. Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+        with version 0. With as_of: as it was then.
+        Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -223,8 +294,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_pb2.ListStockLevelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.ListStockLevelsResponse, _abc.Awaitable[_stock_pb2.ListStockLevelsResponse]]:
-        """Lists levels by product_id and location_id. Errors: INVALID_FIELD, PAGE_TOKEN_INVALID,
-        PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
+        """Lists levels by product_id and location_id; with as_of those that were there then, as they were.
+        Errors: INVALID_FIELD, PAGE_TOKEN_INVALID, PRODUCT_NOT_FOUND, LOCATION_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -233,7 +304,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_pb2.BatchGetAvailabilityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.BatchGetAvailabilityResponse, _abc.Awaitable[_stock_pb2.BatchGetAvailabilityResponse]]:
-        """Reads what is available of up to 1,000 products, in one consistent snapshot.
+        """Reads what is available of up to 1,000 products, in one consistent snapshot; with as_of what was
+        available then.
         Errors: INVALID_FIELD, LOCATION_NOT_FOUND, ANSWER_TOO_LARGE.
         """
 

@@ -1,10 +1,14 @@
 """StockService's reads."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final, Literal, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.model import StockLevel
-from inventory_grpc.domain.reads import Availability
+from inventory_grpc.domain.reads import AsOf, Availability
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reads.answers import (
@@ -22,6 +26,7 @@ from inventory_grpc.v1 import stock_pb2
 
 LOCATIONS_MAX: Final = 100
 """Locations of one BatchGetAvailability."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class StockReads:
@@ -37,10 +42,12 @@ class StockReads:
         key = validate.product_key(request.product, found, "", "product")
         place = validate.location_id_or_default(request.location_id, found, "", "location_id")
         since = min_token(request, found)
+        then = _as_of(request, found)
         found.refuse_if_any()
-        return await self.reads.stock.get_level(
-            key, place, time_left(context), _encoded_level, since
-        )
+        left, stock = time_left(context), self.reads.stock
+        if then is not None:
+            return await stock.as_of.get_level(key, place, then, left, _encoded_level, since)
+        return await stock.get_level(key, place, left, _encoded_level, since)
 
     def ListStockLevels(  # noqa: N802
         self, request: stock_pb2.ListStockLevelsRequest, context: Call
@@ -48,12 +55,20 @@ class StockReads:
         """One page, by product_id and location_id."""
         found = Violations()
         query, part = filters.stock_levels(request, found), page_request(request, found)
+        then = _as_of(request, found)
+        if then is not None and request.include_total:
+            found.add("include_total", "must not be set with as_of")
         found.refuse_if_any()
-        page = self.reads.stock.levels_page(query, part, context.time_remaining())
+        left, stock = context.time_remaining(), self.reads.stock
+        if then is None:
+            page = stock.levels_page(query, part, left)
+        else:
+            page = stock.as_of.levels_page(replace(query, as_of=then), then, part, left)
         response = stock_pb2.ListStockLevelsResponse(
             total_size=page.total, resume_token=page.resume_token
         )
-        response.next_page_token = fill(response.stock_levels, page, convert.stock_level)
+        token = fill(response.stock_levels, page, convert.stock_level)
+        response.next_page_token = token or page.end_token
         return response
 
     async def BatchGetAvailability(  # noqa: N802
@@ -64,10 +79,13 @@ class StockReads:
         sent = product_keys(request.products, found)
         places = _location_ids(request.location_ids, found)
         since = min_token(request, found)
+        then = _as_of(request, found)
         found.refuse_if_any()
-        snapshot = await self.reads.stock.availability(
-            list(sent), places, time_left(context), _encoded, since
-        )
+        left, stock, keys = time_left(context), self.reads.stock, list(sent)
+        if then is None:
+            snapshot = await stock.availability(keys, places, left, _encoded, since)
+        else:
+            snapshot = await stock.as_of.availability(keys, places, then, left, _encoded, since)
         response = stock_pb2.BatchGetAvailabilityResponse(
             missing=[sent[key] for key in snapshot.missing],
             snapshot_time=convert.timestamp(snapshot.snapshot_time),
@@ -86,6 +104,33 @@ class StockReads:
         response = stock_pb2.ListStockMovementsResponse(total_size=page.total)
         response.next_page_token = fill(response.movements, page, convert.movement)
         return response
+
+
+class _AsOfRequest(Protocol):
+    """What a request has that can be answered for the past."""
+
+    as_of_movement_id: str
+
+    @property
+    def as_of_time(self) -> Timestamp: ...
+
+    def WhichOneof(  # noqa: N802
+        self, oneof_group: Literal["as_of"]
+    ) -> Literal["as_of_time", "as_of_movement_id"] | None: ...
+
+
+def _as_of(request: _AsOfRequest, found: Violations) -> AsOf | None:
+    """Which moment, or None = now. A part of a microsecond counts for nothing."""
+    match request.WhichOneof("as_of"):
+        case None:
+            return None
+        case "as_of_time":
+            moment = validate.timestamp(request.as_of_time, found, "", "as_of_time")
+            is_rounded_up = request.as_of_time.nanos % 1000 > 0
+            return AsOf(moment - _MICROSECOND if is_rounded_up else moment)
+        case "as_of_movement_id":
+            movement_id = request.as_of_movement_id
+            return AsOf(None, validate.uuid(movement_id, found, "", "as_of_movement_id"))
 
 
 def _location_ids(ids: Sequence[str], found: Violations) -> list[str]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 
+from inventory_grpc.domain.errors import LocationNotFound
 from inventory_grpc.domain.model import Money
 from inventory_grpc.store.engine import PLANNER
 from inventory_grpc.store.prepared import Prepared
@@ -159,6 +160,15 @@ def known_locations(conn: Connection, location_ids: Collection[str]) -> set[str]
     """Those that exist, deleted ones too: what they hold stays readable."""
     found = _KNOWN_LOCATIONS.rows(conn, location_ids=text_array(location_ids))
     return {location_id for (location_id,) in found}
+
+
+def require_locations(conn: Connection, location_ids: Collection[str]) -> None:
+    """Raises LocationNotFound, naming all that do not exist."""
+    if location_ids:
+        known = known_locations(conn, location_ids)
+        missing = [each for each in dict.fromkeys(location_ids) if each not in known]
+        if missing:
+            raise LocationNotFound(missing)
 
 
 def order_exists(conn: Connection, order_id: str) -> bool:
