@@ -15,6 +15,8 @@ from inventory_grpc.domain.decide import decide, without_new_ids
 from inventory_grpc.domain.entries import AnswerKey, StaleBooksError, StoredAnswer
 from inventory_grpc.domain.errors import AnswerTooLarge, DomainError, RequestIdReused
 from inventory_grpc.domain.holds import expire_due
+from inventory_grpc.domain.model import MovementKind
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.request import (
     Answer,
     EncodeRefusal,
@@ -26,7 +28,7 @@ from inventory_grpc.engine.request import (
 )
 from inventory_grpc.store.failures import Failure, failure_of
 from inventory_grpc.store.footprint import Footprint
-from inventory_grpc.store.link import Link
+from inventory_grpc.store.link import Call, Link
 from inventory_grpc.store.prefetch import lock_and_read
 from inventory_grpc.store.writes import write_calls
 
@@ -75,7 +77,7 @@ def unsealed(_commit_id: str) -> bytes:
     return b""
 
 
-def attempt(
+def attempt(  # noqa: PLR0913 - what a committer knows, and what becomes of this one
     link: Link,
     groups: Sequence[Group],
     encode_refusal: EncodeRefusal,
@@ -84,6 +86,7 @@ def attempt(
     seal: SealCommit = unsealed,
     access: Access = Access.LOCKED,
     must_commit: bool = False,
+    counters: Counters | None = None,
 ) -> list[Outcome]:
     """Run all groups in one transaction; one outcome each, in order.
 
@@ -109,7 +112,7 @@ def attempt(
         commit_id = ids.next()
         answered = [_is_answered(books, group) for group in groups]
         if not all(answered):
-            _expire_due(link, books, now, ids, commit_id, access)
+            _expire_due(link, books, now, ids, commit_id, access, counters)
         decision = _Decision(books, now, ids, encode_refusal, budget, commit_id, seal(commit_id))
         outcomes = [decision.of_group(group) for group in groups]
         _check_access(books, access)
@@ -117,7 +120,7 @@ def attempt(
         always = must_commit or (decision.seal != b"" and _has_responses(books))
         calls = write_calls(books, now, commit_id, always=always, verify=verify)
         if calls:
-            link.commit(calls)
+            _commit(link, calls, books, counters)
         else:
             link.rollback()
     except BaseException as error:
@@ -128,15 +131,29 @@ def attempt(
     return outcomes
 
 
+def _commit(link: Link, calls: Sequence[Call], books: Books, counters: Counters | None) -> None:
+    link.commit(calls)
+    if counters is not None and books.due:
+        expired = (move.kind is MovementKind.HOLD_EXPIRED for move in books.movements)
+        counters.expired_hold_lines += sum(expired)
+
+
 def _expire_due(
-    link: Link, books: Books, now: datetime, ids: Ids, commit_id: str, access: Access
+    link: Link,
+    books: Books,
+    now: datetime,
+    ids: Ids,
+    commit_id: str,
+    access: Access,
+    counters: Counters | None,
 ) -> None:
     expire_due(books, now, ids)
     if books.more_due and books.movements:
         # What is still due may be what a command needs, so nobody is answered before it is
         # written; in steps, because no statement may take longer than its time limit.
         _check_access(books, access)
-        link.commit(write_calls(books, now, commit_id, verify=access is Access.VERIFIED))
+        calls = write_calls(books, now, commit_id, verify=access is Access.VERIFIED)
+        _commit(link, calls, books, counters)
         raise MoreDueError
 
 

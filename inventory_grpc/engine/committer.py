@@ -27,6 +27,7 @@ from inventory_grpc.engine.attempt import (
     attempt,
     unsealed,
 )
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.request import EncodeRefusal, Group, Outcome, SealCommit
 from inventory_grpc.store.blockers import Blocked, find_blocked
 from inventory_grpc.store.failures import Failure, failure_of
@@ -59,18 +60,6 @@ class BlockedError(UnfinishedError):
 
 class ConflictError(UnfinishedError):
     """It was decided on rows that have changed since, or that somebody holds."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the write path did, for metrics and for tests that want it to have been quiet."""
-
-    transactions: int = 0
-    reruns: int = 0
-    splits: int = 0
-    blocked: int = 0
-    conflicts: int = 0
-    """Optimistic attempts that were not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +138,7 @@ class Committer:
         self.counters.transactions += 1
         return attempt(
             self.link, batch.groups, self.encode_refusal, self.budget,
-            seal=self.seal, access=access, must_commit=batch.must_commit,
+            seal=self.seal, access=access, must_commit=batch.must_commit, counters=self.counters,
         )  # fmt: skip
 
     def _instead(

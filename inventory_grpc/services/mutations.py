@@ -9,7 +9,8 @@ from typing import Final
 from inventory_grpc.domain.budget import HoldBudget
 from inventory_grpc.engine.attempt import unsealed
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
-from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.committer import Committer
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.observer import BatchObserver
 from inventory_grpc.engine.request import (
     Answer,

@@ -17,7 +17,8 @@ from inventory_grpc.domain import commands
 from inventory_grpc.domain.commands import AllocationStrategy, Command, DemandLine
 from inventory_grpc.domain.model import AdjustmentReason, ProductKey
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
-from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.committer import Committer
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.request import Answer, Request
 from inventory_grpc.rpc import encode
 from inventory_grpc.rpc.errors import encode_refusal

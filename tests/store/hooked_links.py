@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
-from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.committer import Committer
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.observer import BatchObserver
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.services.mutations import STATEMENTS, Mutations

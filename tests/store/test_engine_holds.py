@@ -45,6 +45,7 @@ async def test_what_is_due_is_given_back_before_anything_is_decided(
         run(database, ALL_DUE)
         order = replace(place(("A", 5)), optimistic=optimistic)
         assert reason_of(await server.execute(request(order), None)) == "OK"
+        assert server.counters.expired_hold_lines == 1
     assert query(database, LEDGER)[2:] == [
         EXPIRED,
         (int(MovementKind.ALLOCATED), 0, "anonymous"),

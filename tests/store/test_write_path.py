@@ -15,7 +15,8 @@ from inventory_grpc.domain.decide import decide
 from inventory_grpc.domain.errors import Contention, DatabaseUnavailable, Draining, Overloaded
 from inventory_grpc.domain.results import Result
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
-from inventory_grpc.engine.committer import ATTEMPTS_MAX, Committer, Counters
+from inventory_grpc.engine.committer import ATTEMPTS_MAX, Committer
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.request import Answer, Request
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.services.mutations import STATEMENTS, Mutations

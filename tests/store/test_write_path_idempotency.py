@@ -9,7 +9,8 @@ import pytest
 from inventory_grpc.domain import commands
 from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.engine.batcher import Batcher, BatcherSettings
-from inventory_grpc.engine.committer import Committer, Counters
+from inventory_grpc.engine.committer import Committer
+from inventory_grpc.engine.counters import Counters
 from inventory_grpc.engine.request import Answer, RowRefused
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.services.mutations import STATEMENTS, Mutations
