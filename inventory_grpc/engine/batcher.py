@@ -34,6 +34,10 @@ _SIDE_LOCK_TIMEOUT_MS: Final = 25
 only the others: less than the main lane's patience."""
 
 
+_SHARE: Final = 10
+"""A caller may have a part of the queue (one in so many) although others have filled all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatcherSettings:
     """Bounds of the queue; times in milliseconds."""
@@ -82,7 +86,8 @@ class Batcher:
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._in_flight = 0
+        self._in_flight: dict[str, int] = {}
+        """By caller; groups that wait, and those being committed."""
 
     @property
     def queued(self) -> int:
@@ -96,23 +101,33 @@ class Batcher:
         """
         if self._closing:
             raise Draining
-        if self.queued >= self._settings.queue_max:
+        caller = group.requests[0].caller
+        of_caller = self._in_flight.get(caller, 0)
+        if self.queued >= self._settings.queue_max and not self._has_few(of_caller):
             raise Overloaded("queue")
         ticket = self._ticket(group, time_left)
         if group.apart:
             self._apart.add(ticket)
         else:
             self._arrivals.add(ticket)
-        self._in_flight += 1
+        self._in_flight[caller] = of_caller + 1
         self._quiet.clear()
         self._schedule()
         try:
             outcome: Outcome = await ticket.waiter
         finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._quiet.set()
+            self._leave(caller)
         return outcome
+
+    def _has_few(self, groups: int) -> bool:
+        return groups < self._settings.queue_max // _SHARE
+
+    def _leave(self, caller: str) -> None:
+        self._in_flight[caller] -= 1
+        if not self._in_flight[caller]:
+            del self._in_flight[caller]
+        if not self._in_flight:
+            self._quiet.set()
 
     def _ticket(self, group: Group, time_left: float | None) -> Ticket:
         now = time.monotonic()
@@ -154,7 +169,7 @@ class Batcher:
         self._apart.dispatch()
 
     def _next_batch(self) -> list[Ticket]:
-        """In order of arrival, up to the bound; what is known to be held up steps aside."""
+        """What comes next, up to the bound; what is known to be held up steps aside."""
         now = time.monotonic()
 
         def is_ready(ticket: Ticket) -> bool:

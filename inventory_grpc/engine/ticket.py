@@ -34,6 +34,11 @@ class Ticket:
     must_commit: bool = False
     """An earlier COMMIT of it may have landed: see ``attempt``."""
 
+    @property
+    def caller(self) -> str:
+        """Whose it is; all requests of a group are one caller's."""
+        return self.group.requests[0].caller
+
     def resolve(self, outcome: Outcome) -> None:
         """Answer its caller, unless that has gone."""
         if not self.waiter.done():
