@@ -7,11 +7,15 @@ both servers; the second one is killed and replaced.
 """
 
 import asyncio
+import os
 import random
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from inventory_grpc.v1 import common_pb2, holds_pb2, orders_pb2, stock_pb2
 from tests.concurrency.harness import query, seeded, value
@@ -33,16 +37,19 @@ from tests.store.stream import (
     writers,
 )
 
-CALLS: Final = 4_000
-CUSTOMERS: Final = 64
+FULL: Final = os.environ.get("INVENTORY_TEST_WATCHERS") == "full"
+"""200 writers for a minute and more; a suite that runs often has less time."""
+CALLS: Final = 30_000 if FULL else 4_000
+CUSTOMERS: Final = 192 if FULL else 64
 WATCHERS: Final = 6
-HAND_WRITERS: Final = 6
+HAND_WRITERS: Final = 8 if FULL else 6
 HAND_PRODUCTS: Final = 3
-KILLS: Final = 2
+KILLS: Final = 6 if FULL else 2
 OPEN_SECONDS_MAX: Final = 0.6
 """How long a transaction by hand stays open; what it has locked, others by hand wait for."""
 
 
+@pytest.mark.timeout(900 if FULL else 120)
 async def test_each_watcher_is_told_exactly_what_was_committed(
     database: Database, tmp_path: Path
 ) -> None:
@@ -58,8 +65,10 @@ async def test_each_watcher_is_told_exactly_what_was_committed(
             for watcher in watchers:
                 group.create_task(watcher.run())
             hand = group.create_task(asyncio.to_thread(by_hand.run))
+            began = time.monotonic()
             async with shop_at(world.first.target) as shop:
                 await Traffic(chance, shop, CALLS).run(CUSTOMERS, world.at_call)
+            seconds = time.monotonic() - began
             by_hand.over.set()
             await hand
             await asyncio.to_thread(_wait_until_settled, database)
@@ -71,7 +80,7 @@ async def test_each_watcher_is_told_exactly_what_was_committed(
             assert watcher.model() == watchers[0].model()
             assert watcher.low() == watchers[0].low()
         _check_model(database, world.first, watchers[0])
-    _print(watchers, len(expected), world)
+    _print(watchers, len(expected), world, seconds)
     by_hand.check_planted(database)
 
 
@@ -199,8 +208,9 @@ def _hold(server: Server, hold_id: str) -> holds_pb2.Hold:
     return server.holds.GetHold(request, timeout=10).hold
 
 
-def _print(watchers: list[Watcher], events: int, world: World) -> None:
+def _print(watchers: list[Watcher], events: int, world: World, seconds: float) -> None:
     stretches = sum(watcher.stretches for watcher in watchers)
     repeats = sum(watcher.repeats for watcher in watchers)
     print(f"{events} events, {WATCHERS} watchers, {stretches} times resumed, {repeats} repeats,")
-    print(f"{world.deaths} servers killed")
+    writers = CUSTOMERS + HAND_WRITERS
+    print(f"{world.deaths} servers killed, {writers} writers for {seconds:.0f} s")
