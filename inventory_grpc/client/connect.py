@@ -3,7 +3,7 @@
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,15 +65,14 @@ class Tls:
         return grpc.ssl_channel_credentials(_pem(self.ca), _pem(self.key), _pem(self.certificate))
 
 
-Secret = str | Callable[[], str]
-AsyncSecret = Secret | Callable[[], Awaitable[str]]
+Secret = str | Callable[[], str | Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A bearer token, such as a JWT; a function is asked before every attempt of every call."""
 
-    token: AsyncSecret
+    token: Secret = field(repr=False)
     """Only `AsyncInventoryClient` takes one that is awaited."""
 
     def metadata(self, secret: str) -> tuple[str, str]:
@@ -85,7 +84,7 @@ class Token:
 class ApiKey:
     """An API key; a function is asked before every attempt of every call."""
 
-    key: AsyncSecret
+    key: Secret = field(repr=False)
 
     def metadata(self, secret: str) -> tuple[str, str]:
         """What travels with the call."""
@@ -95,7 +94,7 @@ class ApiKey:
 Credentials = Token | ApiKey
 
 
-def secret_of(credentials: Credentials) -> AsyncSecret:
+def secret_of(credentials: Credentials) -> Secret:
     """The token or key, or what gives it."""
     return credentials.token if isinstance(credentials, Token) else credentials.key
 
