@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from inventory_grpc.settings_access import AccessSettings
 
 ENV_PREFIX: Final = "INVENTORY_"
 
@@ -31,7 +33,7 @@ def default_data_dir() -> Path:
     return Path(data_home) / "inventory_grpc"
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """The settings of one server process; raises `ValidationError` when out of bounds."""
 
     model_config = SettingsConfigDict(

@@ -20,6 +20,7 @@ from inventory_grpc.server.database_watch import DatabaseWatch
 from inventory_grpc.server.door import ServerDoors
 from inventory_grpc.server.errors import AddressTakenError
 from inventory_grpc.server.health import SERVICE_NAME, Health
+from inventory_grpc.server.identifying import Identifying
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
@@ -53,6 +54,7 @@ class _Parts:
     pruner: Pruner
     sweeper: Sweeper
     watching: Watching
+    identifying: Identifying | None
     ready: asyncio.Event
 
 
@@ -72,7 +74,8 @@ class Application:
         `share_port` lets other processes of this user listen on the same port. Raises
         AddressTakenError.
         """
-        parts = _build(settings, share_port=share_port)
+        identifying = await Identifying.start(settings)
+        parts = _build(settings, identifying, share_port=share_port)
         wanted = Address.parse(settings.listen)
         try:
             port = parts.server.add_insecure_port(str(wanted))
@@ -122,7 +125,7 @@ class Application:
         return closed
 
 
-def _build(settings: Settings, *, share_port: bool) -> _Parts:
+def _build(settings: Settings, identifying: Identifying | None, *, share_port: bool) -> _Parts:
     assert settings.database_url is not None, "the caller knows the database"
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
@@ -131,7 +134,8 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     watching = Watching(settings, mutations)
     servicers = build_servicers(mutations, reads, watching.changes, watching.limits)
-    doors = ServerDoors(admission, watching.admission)
+    authenticator = identifying.authenticator if identifying else None
+    doors = ServerDoors(authenticator, admission, watching.admission)
     names = register(server, servicers, Guard(doors, threads, NoObserver()))
     health = Health(names)
     health.add_to(server)
@@ -153,7 +157,7 @@ def _build(settings: Settings, *, share_port: bool) -> _Parts:
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
         mutations, reads, threads, admission, health, server, watch,
-        _replica_watch(settings, reads), pruner, sweeper, watching, ready,
+        _replica_watch(settings, reads), pruner, sweeper, watching, identifying, ready,
     )  # fmt: skip
 
 
@@ -172,6 +176,8 @@ async def _close(parts: _Parts) -> bool:
     await parts.server.stop(_FLUSH_SECONDS)
     await parts.sweeper.stop()
     await parts.watching.stop()
+    if parts.identifying is not None:
+        await parts.identifying.stop()
     closed = await _close_mutations(parts.mutations)
     # A read whose caller is gone may still run; its time is limited.
     parts.threads.shutdown()

@@ -1,34 +1,68 @@
-"""The door of every method: what a call has to pass before its handler sees it."""
+"""The door of every method: what a call has to pass before its handler sees it.
 
-from inventory_grpc.domain.caller import ANONYMOUS, Caller
+1. Who calls: UNAUTHENTICATED.
+2. Whether that caller may call this method: PERMISSION_DENIED, whatever it asks for.
+3. Whether the server can take one more: OVERLOADED, DRAINING.
+"""
+
+from inventory_grpc.domain.caller import ANONYMOUS, Caller, Role
+from inventory_grpc.domain.errors import PermissionDenied
+from inventory_grpc.identity.authenticator import Authenticator
+from inventory_grpc.identity.errors import NotListedError
 from inventory_grpc.rpc.reply import Context
+from inventory_grpc.rpc.rights import needed_for
 from inventory_grpc.server.admission import Admission
+
+_NOBODY = "of nobody"
 
 
 class MethodDoor:
     """Of one method."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(
+        self, authenticator: Authenticator | None, needed: Role | None, admission: Admission
+    ) -> None:
+        self._authenticator = authenticator
+        self._needed = needed
         self._admission = admission
 
-    def enter(self, context: Context) -> Caller:  # noqa: ARG002 - nobody is asked who it is
+    def enter(self, context: Context) -> Caller:
         """See ``rpc.calls.Door``."""
+        caller = self._identified(context)
+        if self._needed is None or caller.role < self._needed:
+            raise self._denied(caller.name)
         self._admission.enter()
-        return ANONYMOUS
+        return caller
 
     def leave(self, caller: Caller) -> None:  # noqa: ARG002 - all are one
         """The call has ended."""
         self._admission.leave()
 
+    def _identified(self, context: Context) -> Caller:
+        if self._authenticator is None:
+            return ANONYMOUS
+        try:
+            return self._authenticator.identify(context)
+        except NotListedError as stranger:
+            raise self._denied(stranger.name) from None
+
+    def _denied(self, caller: str) -> PermissionDenied:
+        return PermissionDenied(caller, self._needed.name.lower() if self._needed else _NOBODY)
+
 
 class ServerDoors:
     """All of one server."""
 
-    def __init__(self, calls: Admission, streams: Admission) -> None:
-        """``streams`` admits the calls that may go on for long."""
+    def __init__(
+        self, authenticator: Authenticator | None, calls: Admission, streams: Admission
+    ) -> None:
+        """Without an ``authenticator`` everybody is the same. ``streams`` admits the calls that
+        may go on for long."""
+        self._authenticator = authenticator
         self._calls = calls
         self._streams = streams
 
-    def of(self, method: str, *, lasting: bool) -> MethodDoor:  # noqa: ARG002 - no method differs
+    def of(self, method: str, *, lasting: bool) -> MethodDoor:
         """See ``rpc.calls.Doors``."""
-        return MethodDoor(self._streams if lasting else self._calls)
+        admission = self._streams if lasting else self._calls
+        return MethodDoor(self._authenticator, needed_for(method), admission)

@@ -1,5 +1,7 @@
 """Why a server cannot start, each as one line for whoever started it."""
 
+from pathlib import Path
+
 
 class StartError(Exception):
     """The server cannot start; the text is one line without credentials."""
@@ -17,3 +19,10 @@ class AddressUnusableError(StartError):
 
     def __init__(self, address: str, why: str) -> None:
         super().__init__(f"cannot listen on {address}: {why}")
+
+
+class AccessFileError(StartError):
+    """What callers are identified by is missing, unreadable, or not understood."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot identify callers by {path}: {why}")

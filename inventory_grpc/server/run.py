@@ -14,6 +14,7 @@ from inventory_grpc.server import logging
 from inventory_grpc.server.address import Address, check_free
 from inventory_grpc.server.app import Application
 from inventory_grpc.server.errors import StartError
+from inventory_grpc.server.identifying import check_access
 from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line
 from inventory_grpc.server.signals import end_within, stop_on_signals
@@ -67,6 +68,7 @@ async def _serve(settings: Settings) -> None:
     stop = stop_on_signals()
     # Before the database is touched: whoever starts a second server by mistake learns it at once.
     check_free(Address.parse(settings.listen))
+    check_access(settings)
     if not await _finished_before(stop, prepare_database(settings)):
         return
     if settings.workers > 1:

@@ -36,13 +36,15 @@ LAYERS: Final = {
     "cli_repair": _layer("cli_check", "domain", "services", "settings", "store.background"),
     "cli_watch": _layer("v1", libraries="google grpc"),
     "flags": _layer("settings", libraries="pydantic typer"),
-    "settings": _layer(libraries="pydantic pydantic_settings"),
+    "settings": _layer("settings_access", libraries="pydantic pydantic_settings"),
+    "settings_access": _layer(libraries="pydantic pydantic_settings"),
     "health": _layer(libraries="grpc grpc_health"),
     "embedded": _layer(),
     "server": _layer(
-        *("demo", "domain", "rpc", "services", "settings", "store"),
+        *("demo", "domain", "identity", "rpc", "services", "settings", "store"),
         libraries="google grpc grpc_health grpc_reflection sqlalchemy structlog uvloop",
     ),
+    "identity": _layer("domain", "settings", libraries="cryptography jwt pydantic"),
     "demo": _layer("domain", "engine.request", "services"),
     "rpc": _layer(
         *("domain", "engine.request", "services", "v1"), libraries="google grpc uuid_utils"
