@@ -26,6 +26,7 @@ from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.reflection import add_reflection
 from inventory_grpc.server.sweeping import Sweeper
 from inventory_grpc.server.threads import DaemonThreads
+from inventory_grpc.server.tls import Certificates, tls_certificates
 from inventory_grpc.server.watching import Watching
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
@@ -72,13 +73,14 @@ class Application:
         """Listen and answer. `settings.database_url` must be set.
 
         `share_port` lets other processes of this user listen on the same port. Raises
-        AddressTakenError.
+        AddressTakenError, TlsFileError.
         """
+        certificates = tls_certificates(settings)
         identifying = await Identifying.start(settings)
         parts = _build(settings, identifying, share_port=share_port)
         wanted = Address.parse(settings.listen)
         try:
-            port = parts.server.add_insecure_port(str(wanted))
+            port = _open_port(parts.server, wanted, certificates)
         except RuntimeError:
             await _close(parts)
             raise AddressTakenError(str(wanted)) from None
@@ -159,6 +161,12 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
         mutations, reads, threads, admission, health, server, watch,
         _replica_watch(settings, reads), pruner, sweeper, watching, identifying, ready,
     )  # fmt: skip
+
+
+def _open_port(server: grpc.aio.Server, address: Address, certificates: Certificates | None) -> int:
+    if certificates is None:
+        return server.add_insecure_port(str(address))
+    return server.add_secure_port(str(address), certificates.credentials())
 
 
 def _replica_watch(settings: Settings, reads: Reads) -> DatabaseWatch | None:

@@ -21,6 +21,13 @@ class AddressUnusableError(StartError):
         super().__init__(f"cannot listen on {address}: {why}")
 
 
+class TlsFileError(StartError):
+    """A file of TLS is missing, unreadable, or does not belong to the others."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot use {path} for TLS: {why}")
+
+
 class AccessFileError(StartError):
     """What callers are identified by is missing, unreadable, or not understood."""
 

@@ -18,6 +18,7 @@ from inventory_grpc.server.identifying import check_access
 from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line
 from inventory_grpc.server.signals import end_within, stop_on_signals
+from inventory_grpc.server.tls import tls_certificates
 from inventory_grpc.server.workers import supervise
 from inventory_grpc.settings import Settings
 
@@ -69,6 +70,8 @@ async def _serve(settings: Settings) -> None:
     # Before the database is touched: whoever starts a second server by mistake learns it at once.
     check_free(Address.parse(settings.listen))
     check_access(settings)
+    # Several workers would each find it out for themselves, and be started again for ever.
+    tls_certificates(settings)
     if not await _finished_before(stop, prepare_database(settings)):
         return
     if settings.workers > 1:

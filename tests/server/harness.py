@@ -49,6 +49,8 @@ class Server:
     line: str = ""
     """What it printed when it was ready."""
     target: str = ""
+    credentials: grpc.ChannelCredentials | None = None
+    """What its callers connect with, over TLS; None without."""
     _channels: list[grpc.Channel] = field(default_factory=list)
 
     @cached_property
@@ -58,9 +60,11 @@ class Server:
 
     def connect(self) -> grpc.Channel:
         """Another connection; it does not share the sockets of the others."""
-        channel = grpc.insecure_channel(
-            self.target, options=[("grpc.use_local_subchannel_pool", 1)]
-        )
+        own_sockets = [("grpc.use_local_subchannel_pool", 1)]
+        if self.credentials is None:
+            channel = grpc.insecure_channel(self.target, options=own_sockets)
+        else:
+            channel = grpc.secure_channel(self.target, self.credentials, options=own_sockets)
         self._channels.append(channel)
         return channel
 
@@ -88,10 +92,10 @@ class Server:
     def changes(self) -> ChangeServiceStub:
         return ChangeServiceStub(self.channel)
 
-    def health(self, service: str = "") -> int:
+    def health(self, service: str = "", channel: grpc.Channel | None = None) -> int:
         """Its status now."""
         request = health_pb2.HealthCheckRequest(service=service)
-        check = self.channel.unary_unary(
+        check = (channel or self.channel).unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,

@@ -42,7 +42,8 @@ LAYERS: Final = {
     "embedded": _layer(),
     "server": _layer(
         *("demo", "domain", "identity", "rpc", "services", "settings", "store"),
-        libraries="google grpc grpc_health grpc_reflection sqlalchemy structlog uvloop",
+        libraries="cryptography google grpc grpc_health grpc_reflection sqlalchemy structlog "
+        "uvloop",
     ),
     "identity": _layer("domain", "settings", libraries="cryptography jwt pydantic"),
     "demo": _layer("domain", "engine.request", "services"),
