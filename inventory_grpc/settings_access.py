@@ -1,4 +1,4 @@
-"""The settings of who may call: a part of ``settings``, which see."""
+"""The settings of who may call, and how much: a part of ``settings``, which see."""
 
 import ipaddress
 from pathlib import Path
@@ -14,10 +14,11 @@ JWT_ALGORITHMS: Final = (
 """Those whose keys can be published. A shared secret (HS…) would let every verifier sign."""
 
 _DAY_SECONDS = 86_400
+_CALLS_MAX = 1_000_000
 
 
 class AccessSettings(BaseSettings):
-    """Credentials: what is accepted, and where it is looked up."""
+    """Credentials: what is accepted, and where it is looked up. What one caller may do."""
 
     access_file: Path | None = Field(
         None,
@@ -41,6 +42,42 @@ class AccessSettings(BaseSettings):
         allow_inf_nan=False,
         description="How often a JWKS is fetched from a URL; a token with an unknown key has it "
         "fetched at once, every 10 seconds at most.",
+    )
+
+    # Each is per process, 0 = no limit, and the access file may say otherwise of a caller.
+    caller_reads_per_second: int = Field(
+        0,
+        ge=0,
+        le=_CALLS_MAX,
+        description="What a caller may look up by its key, per process; a batch counts its keys; "
+        "0 = no limit.",
+    )
+    caller_writes_per_second: int = Field(
+        0,
+        ge=0,
+        le=_CALLS_MAX,
+        description="Mutations of a caller, per process; a batch counts its rows; 0 = no limit.",
+    )
+    caller_scans_per_second: int = Field(
+        0,
+        ge=0,
+        le=_CALLS_MAX,
+        description="Pages of lists, proofs and streams of changes that a caller may begin, per "
+        "process; 0 = no limit.",
+    )
+    caller_in_flight_max: int | None = Field(
+        None,
+        ge=0,
+        le=_CALLS_MAX,
+        description="RPCs in flight of a caller, per process; 0 = no limit. Unset: three quarters "
+        "of --in-flight-max if there is an access file.",
+    )
+    caller_watch_streams_max: int | None = Field(
+        None,
+        ge=0,
+        le=_CALLS_MAX,
+        description="Streams of changes of a caller, per process; 0 = no limit. Unset: three "
+        "quarters of --watch-streams-max if there is an access file.",
     )
 
     @property

@@ -42,6 +42,9 @@ class Door(Protocol):
         Raises Unauthenticated, PermissionDenied, RateLimited, Overloaded, Draining.
         """
 
+    def charge(self, caller: Caller, rows: int) -> None:
+        """A call that got in has so many rows, each of which counts as a call."""
+
     def leave(self, caller: Caller) -> None:
         """The call has ended."""
 

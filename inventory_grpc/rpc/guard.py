@@ -25,6 +25,7 @@ from inventory_grpc.domain.errors import DomainError, MalformedRequest
 from inventory_grpc.rpc import reply
 from inventory_grpc.rpc.blocking import Blocking, Handler, Reply, Streaming, answering, streaming
 from inventory_grpc.rpc.calls import Call, Door, Doors, Observers, current
+from inventory_grpc.rpc.costs import Rows, rows_of
 from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context, DeadlineOver
 from inventory_grpc.services.patience import NotThereYet
@@ -75,6 +76,8 @@ class Guard:
 
     def _guarded(self, method: str, handler: Handler, *, lasting: bool) -> Handler:
         door, observer = self._doors.of(method, lasting=lasting), self._observers.of(method)
+        rows = rows_of(method)
+        handler = _charged(door, rows, handler) if rows else handler
 
         async def observed(request: Message | Malformed, context: Context) -> Reply:
             began = time.monotonic()
@@ -88,6 +91,16 @@ class Guard:
                 observer.ended(call, time.monotonic() - began)
 
         return observed
+
+
+def _charged(door: Door, rows: Rows, handler: Handler) -> Handler:
+    """Only a batch is larger than it seemed at the door."""
+
+    async def charged(request: Message, context: Context) -> Reply:
+        door.charge(current.get().caller, rows(request))
+        return await handler(request, context)
+
+    return charged
 
 
 async def _enter(

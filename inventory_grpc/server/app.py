@@ -23,6 +23,7 @@ from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.identifying import Identifying
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
+from inventory_grpc.server.quotas import Quotas, default_limits
 from inventory_grpc.server.reflection import add_reflection
 from inventory_grpc.server.sweeping import Sweeper
 from inventory_grpc.server.threads import DaemonThreads
@@ -137,7 +138,8 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
     watching = Watching(settings, mutations)
     servicers = build_servicers(mutations, reads, watching.changes, watching.limits)
     authenticator = identifying.authenticator if identifying else None
-    doors = ServerDoors(authenticator, admission, watching.admission)
+    quotas = Quotas(default_limits(settings))
+    doors = ServerDoors(authenticator, quotas, admission, watching.admission)
     names = register(server, servicers, Guard(doors, threads, NoObserver()))
     health = Health(names)
     health.add_to(server)

@@ -2,16 +2,18 @@
 
 1. Who calls: UNAUTHENTICATED.
 2. Whether that caller may call this method: PERMISSION_DENIED, whatever it asks for.
-3. Whether the server can take one more: OVERLOADED, DRAINING.
+3. Whether that caller does too much: RATE_LIMITED.
+4. Whether the server can take one more: OVERLOADED, DRAINING.
 """
 
 from inventory_grpc.domain.caller import ANONYMOUS, Caller, Role
-from inventory_grpc.domain.errors import PermissionDenied
+from inventory_grpc.domain.errors import PermissionDenied, Unavailable
 from inventory_grpc.identity.authenticator import Authenticator
 from inventory_grpc.identity.errors import NotListedError
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.rights import needed_for
 from inventory_grpc.server.admission import Admission
+from inventory_grpc.server.quotas import MethodQuotas, Quotas
 
 _NOBODY = "of nobody"
 
@@ -20,10 +22,15 @@ class MethodDoor:
     """Of one method."""
 
     def __init__(
-        self, authenticator: Authenticator | None, needed: Role | None, admission: Admission
+        self,
+        authenticator: Authenticator | None,
+        needed: Role | None,
+        quotas: MethodQuotas,
+        admission: Admission,
     ) -> None:
         self._authenticator = authenticator
         self._needed = needed
+        self._quotas = quotas
         self._admission = admission
 
     def enter(self, context: Context) -> Caller:
@@ -31,11 +38,21 @@ class MethodDoor:
         caller = self._identified(context)
         if self._needed is None or caller.role < self._needed:
             raise self._denied(caller.name)
-        self._admission.enter()
+        self._quotas.enter(caller)
+        try:
+            self._admission.enter()
+        except Unavailable:
+            self._quotas.turn_away(caller)
+            raise
         return caller
 
-    def leave(self, caller: Caller) -> None:  # noqa: ARG002 - all are one
+    def charge(self, caller: Caller, rows: int) -> None:
+        """See ``rpc.calls.Door``."""
+        self._quotas.charge(caller, rows)
+
+    def leave(self, caller: Caller) -> None:
         """The call has ended."""
+        self._quotas.leave(caller)
         self._admission.leave()
 
     def _identified(self, context: Context) -> Caller:
@@ -54,15 +71,21 @@ class ServerDoors:
     """All of one server."""
 
     def __init__(
-        self, authenticator: Authenticator | None, calls: Admission, streams: Admission
+        self,
+        authenticator: Authenticator | None,
+        quotas: Quotas,
+        calls: Admission,
+        streams: Admission,
     ) -> None:
         """Without an ``authenticator`` everybody is the same. ``streams`` admits the calls that
         may go on for long."""
         self._authenticator = authenticator
+        self._quotas = quotas
         self._calls = calls
         self._streams = streams
 
     def of(self, method: str, *, lasting: bool) -> MethodDoor:
         """See ``rpc.calls.Doors``."""
         admission = self._streams if lasting else self._calls
-        return MethodDoor(self._authenticator, needed_for(method), admission)
+        quotas = self._quotas.of(method, lasting=lasting)
+        return MethodDoor(self._authenticator, needed_for(method), quotas, admission)

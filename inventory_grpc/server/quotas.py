@@ -9,6 +9,7 @@ There is a handful of numbers per caller, of whom the access file knows all. Not
 background: time is looked at when a call comes. All of it belongs to the event loop.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Final
 from inventory_grpc.domain.caller import Caller, Limits
 from inventory_grpc.domain.errors import RateLimited
 from inventory_grpc.rpc.costs import Group, group_of
+from inventory_grpc.settings import Settings
 
 IN_FLIGHT_RETRY_MS: Final = 250
 """Long enough for calls to end."""
@@ -30,9 +32,30 @@ _RATES: Final = tuple(f"{group.name.lower()}_per_second" for group in Group)
 _AT_ONCE: Final = ("in_flight", "watch_streams")
 _RETRY_MS: Final = (IN_FLIGHT_RETRY_MS, STREAMS_RETRY_MS)
 
+_SHARE: Final = 0.75
+"""Of what the process takes at once, one caller may have so much, so that there is room for others
+whatever it does."""
+
 Clock = Callable[[], int]
 """Monotonic nanoseconds: whole numbers, so that a caller who waited as told is never short of a
 rounding error."""
+
+
+def default_limits(settings: Settings) -> Limits:
+    """Of callers that have none of their own. Where everybody is the same caller, that one may
+    have everything."""
+    share = _SHARE if settings.access_file else 0
+
+    def at_once(own: int | None, total: int) -> int:
+        return own if own is not None else math.ceil(total * share)
+
+    return Limits(
+        settings.caller_reads_per_second,
+        settings.caller_writes_per_second,
+        settings.caller_scans_per_second,
+        at_once(settings.caller_in_flight_max, settings.in_flight_max),
+        at_once(settings.caller_watch_streams_max, settings.watch_streams_max),
+    )
 
 
 class Bucket:

@@ -29,6 +29,8 @@ class Admission:
     def __init__(self) -> None:
         self.refusal: DomainError | Exception | None = None
         self.inside = 0
+        self.rows: list[int] = []
+        """Of the batches among them."""
         self.left = asyncio.Event()
         """A call has ended since it was cleared."""
 
@@ -37,6 +39,11 @@ class Admission:
             raise self.refusal
         self.inside += 1
         return CALLER
+
+    def charge(self, caller: Caller, rows: int) -> None:
+        assert caller is CALLER
+        assert self.inside
+        self.rows.append(rows)
 
     def leave(self, caller: Caller) -> None:
         assert caller is CALLER

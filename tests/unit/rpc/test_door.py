@@ -16,7 +16,7 @@ from inventory_grpc.domain.errors import (
 )
 from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.reply import Context
-from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc
+from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc, orders_pb2, orders_pb2_grpc
 from inventory_grpc.v1.locations_pb2 import GetLocationRequest as Request
 from tests.unit.rpc.guarded import (
     CALLER,
@@ -31,6 +31,7 @@ METHOD = "/inventory.v1.LocationService/GetLocation"
 MALFORMED = b"\xff"
 _SERVICE = locations_pb2.DESCRIPTOR.services_by_name["LocationService"]
 
+Call = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 Send = Callable[[bytes, float], Awaitable[bytes]]
 
 
@@ -155,3 +156,23 @@ async def test_a_call_that_was_not_let_in_is_observed_too() -> None:
 
 def _name(number: int) -> str:
     return next(code.name for code in grpc.StatusCode if code.value[0] == number)
+
+
+async def test_each_row_of_a_batch_counts_once_it_is_known_how_many_there_are() -> None:
+    service = orders_pb2.DESCRIPTOR.services_by_name["OrderService"]
+    add = orders_pb2_grpc.add_OrderServiceServicer_to_server
+    batch = orders_pb2.BatchCreateOrdersRequest(requests=[orders_pb2.CreateOrderRequest()] * 7)
+
+    async def paid(request: object, context: Context) -> bytes:
+        rows_at_work.append(list(door.rows))
+        return b""
+
+    rows_at_work: list[list[int]] = []
+    async with serving(service, add, paid) as (door, channel):
+        call: Call = channel.unary_unary(f"/{service.full_name}/BatchCreateOrders")
+        single: Call = channel.unary_unary(f"/{service.full_name}/CreateOrder")
+        await call(batch.SerializeToString(), timeout=10)
+        await refusal_of(call(MALFORMED, timeout=10))
+        await single(b"", timeout=10)
+    assert rows_at_work == [[7], [7]]
+    assert door.rows == [7]
