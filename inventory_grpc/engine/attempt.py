@@ -100,7 +100,7 @@ def attempt(  # noqa: PLR0913 - what a committer knows, and what becomes of this
     requests = [request for group in groups for request in group.requests]
     footprint = Footprint.of(request.command for request in requests)
     keys = [_key(request) for request in requests if not request.validate_only]
-    holders = {request.caller for request in requests if isinstance(request.command, CreateHold)}
+    holders = _holders(requests, budget)
     answered: list[bool] = []
     try:
         books, now = lock_and_read(
@@ -129,6 +129,17 @@ def attempt(  # noqa: PLR0913 - what a committer knows, and what becomes of this
             raise AnsweredBeforeError(answered) from error
         raise
     return outcomes
+
+
+def _holders(requests: Sequence[Request], budget: HoldBudget) -> dict[str, int]:
+    """Who makes holds, with how many units in use all that they ask for is within their budget."""
+    enough: dict[str, int] = {}
+    for request in requests:
+        if isinstance(request.command, CreateHold):
+            units = sum(line.quantity for line in request.command.lines)
+            left = enough.get(request.caller, budget.caller_units_max)
+            enough[request.caller] = left - units
+    return enough
 
 
 def _commit(link: Link, calls: Sequence[Call], books: Books, counters: Counters | None) -> None:

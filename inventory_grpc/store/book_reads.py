@@ -124,14 +124,14 @@ READ_HOLDS: Final = Statement(
 
 READ_BUDGETS: Final = Statement(
     "read_budgets",
-    # What is due holds nothing back any more, though its end may not be written yet.
-    """SELECT u.caller, sum(u.units)::bigint FROM (
-        SELECT b.caller, b.units FROM hold_budgets b WHERE b.caller = ANY (:hold_callers)
-        UNION ALL
-        SELECT h.caller, -h.counted_units FROM holds h
-         WHERE h.status = 1 AND h.expire_time <= :now AND h.caller = ANY (:hold_callers)
-    ) u GROUP BY u.caller""",
-    {"hold_callers": "text[]", "now": "timestamptz"},
+    # What is due holds nothing back any more, though its end may not be written yet. It is looked
+    # for only where it could matter: there may be very much of it.
+    """SELECT b.caller, b.units - CASE WHEN b.units > v.enough THEN (
+        SELECT coalesce(sum(h.counted_units), 0) FROM holds h
+         WHERE h.status = 1 AND h.expire_time <= :now AND h.caller = b.caller) ELSE 0 END::bigint
+      FROM unnest(:hold_callers, :enough) AS v (caller, enough)
+      JOIN hold_budgets b ON b.caller = v.caller""",
+    {"hold_callers": "text[]", "enough": "bigint[]", "now": "timestamptz"},
 )
 
 ALL: Final = (

@@ -5,7 +5,7 @@ locations and due lines, stored answers and the clock; further statements read w
 locations, orders and holds, and what callers hold, where a command needs them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -55,12 +55,13 @@ def lock_and_read(
     footprint: Footprint,
     answer_keys: Sequence[AnswerKey],
     *,
-    hold_callers: Collection[str] = (),
+    hold_callers: Mapping[str, int] | None = None,
     locking: bool = True,
 ) -> tuple[Books, datetime]:
     """The books of one attempt and the database's clock, read after the locks.
 
-    ``hold_callers`` are those whose budget has to be known. Without ``locking`` nothing is locked
+    ``hold_callers`` are those whose budget has to be known: exactly, if they hold more than so many
+    units already, else no more than an upper bound. Without ``locking`` nothing is locked
     or made: that does for commands of places only, and what they write has to be verified.
 
     Leaves the transaction open. Raises StaleBooksError if rows appeared between lock and read.
@@ -86,7 +87,8 @@ def lock_and_read(
     if footprint.holds:
         _enter_holds(books, link.read(Call(READ_HOLDS, (array(footprint.holds),))))
     if hold_callers:
-        arguments = (text_array(hold_callers), seen.now.isoformat())
+        enough = array(hold_callers.values())
+        arguments = (text_array(hold_callers), enough, seen.now.isoformat())
         books.held_by_caller.update(dict.fromkeys(hold_callers, 0))
         books.held_by_caller.update(link.read(Call(READ_BUDGETS, arguments)))
     if footprint.repairs:

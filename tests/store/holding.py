@@ -32,6 +32,8 @@ class Store:
     link: Link
     caller: str = "anonymous"
     optimistic: bool = False
+    enough: int = 0
+    """Units that the caller may hold without anybody looking whether some of them are due."""
 
     def run(self, *batch: Command, callers: Collection[str] = ()) -> list[Any]:
         """Lock and read, decide, write and commit; each command by its own caller, if given."""
@@ -43,7 +45,11 @@ class Store:
     def read(self, *batch: Command) -> tuple[Books, datetime]:
         footprint = Footprint.of(batch)
         return lock_and_read(
-            self.link, footprint, [], hold_callers={self.caller}, locking=not self.optimistic
+            self.link,
+            footprint,
+            [],
+            hold_callers={self.caller: self.enough},
+            locking=not self.optimistic,
         )
 
     def decide(

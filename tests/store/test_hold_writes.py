@@ -145,6 +145,13 @@ def test_a_caller_is_not_charged_for_what_is_due(database: Database, store: Stor
     assert budgets(database) == {"anonymous": 0}
 
 
+def test_what_is_due_is_looked_for_only_where_it_matters(store: Store) -> None:
+    store.run(hold(("A", 3), ttl=AT_ONCE), hold(("A", 4)))
+    for enough, in_use in ((6, 4), (7, 7)):
+        store.enough = enough
+        assert store.seen(hold(("B", 1))).held_by_caller == {"anonymous": in_use}
+
+
 def test_each_caller_is_charged_for_his_own_holds(database: Database, store: Store) -> None:
     made = store.run(hold(("A", 1)), hold(("A", 2)), callers=("a", "b"))
     store.run(release(made[0]), hold(("B", 3)), hold(("B", 4)), callers=("x", "b", "c"))

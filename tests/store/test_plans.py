@@ -57,6 +57,7 @@ ONE = {
     "back_places": text_array(["default"]),
     "holds": array(["c4ca4238-a0b9-2382-0dcc-509a6f75849b"]),
     "hold_callers": text_array(["cP7"]),
+    "enough": array([0]),
     "now": "now",
     "versions": array([1]),
     "levels_expected": "0",
