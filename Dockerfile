@@ -29,6 +29,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/inventory /opt/inventory
+# It listens on all addresses, so it wants TLS and an access file, or INVENTORY_INSECURE=true from
+# whoever runs it and knows who can reach it.
 ENV PATH=/opt/inventory/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

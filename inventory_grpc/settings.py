@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from inventory_grpc.settings_access import AccessSettings
+from inventory_grpc.settings_connections import ConnectionSettings
 
 ENV_PREFIX: Final = "INVENTORY_"
 
@@ -33,7 +34,7 @@ def default_data_dir() -> Path:
     return Path(data_home) / "inventory_grpc"
 
 
-class Settings(AccessSettings):
+class Settings(AccessSettings, ConnectionSettings):
     """The settings of one server process; raises `ValidationError` when out of bounds."""
 
     model_config = SettingsConfigDict(
@@ -71,17 +72,6 @@ class Settings(AccessSettings):
         "127.0.0.1:50051",
         description="Address to serve on: HOST:PORT, [IPv6]:PORT or unix:PATH; "
         "port 0 takes a free one.",
-    )
-    tls_certificate_file: Path | None = Field(
-        None,
-        description="PEM certificate of the server and those between it and its authority; read "
-        "again when it changes. Without it there is no TLS.",
-    )
-    tls_key_file: Path | None = Field(None, description="PEM private key of that certificate.")
-    tls_client_ca_file: Path | None = Field(
-        None,
-        description="PEM certificates of authorities; every client then has to show a "
-        "certificate that one of them signed.",
     )
     workers: int = Field(
         1, ge=1, le=64, description="Server processes that share the listening port."
@@ -228,19 +218,6 @@ class Settings(AccessSettings):
                 if getattr(self, name) is not None:
                     flag = name.replace("_", "-")
                     raise ValueError(f"--{flag} needs --database-url beside it")
-        return self
-
-    @model_validator(mode="after")
-    def _tls_is_complete(self) -> Self:
-        needed = {
-            "tls_certificate_file": "tls_key_file",
-            "tls_key_file": "tls_certificate_file",
-            "tls_client_ca_file": "tls_certificate_file",
-        }
-        for name, other in needed.items():
-            if getattr(self, name) is not None and getattr(self, other) is None:
-                flag, missing = name.replace("_", "-"), other.replace("_", "-")
-                raise ValueError(f"--{flag} needs --{missing} beside it")
         return self
 
     @field_validator("listen")

@@ -8,6 +8,7 @@ import errno
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
@@ -42,6 +43,11 @@ class Address:
     def client(self) -> "Address":
         """What a client on this machine connects to: a wildcard becomes the loopback."""
         return Address(_WILDCARDS.get(self.host, self.host), self.port, self.path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it. Raises AddressUnusableError for no address."""
+        return bool(self.path) or all(ip_address(ip).is_loopback for _, ip in _resolve(self))
 
     def __str__(self) -> str:
         if self.path:

@@ -21,6 +21,16 @@ class AddressUnusableError(StartError):
         super().__init__(f"cannot listen on {address}: {why}")
 
 
+class ExposedError(StartError):
+    """Others than this machine could reach it, and nothing keeps strangers out."""
+
+    def __init__(self, address: str, why: str, against: str) -> None:
+        super().__init__(
+            f"will not listen on {address}, where others can reach it: {why}; "
+            f"set {against}, or say --insecure"
+        )
+
+
 class TlsFileError(StartError):
     """A file of TLS is missing, unreadable, or does not belong to the others."""
 

@@ -14,6 +14,7 @@ from inventory_grpc.server import logging
 from inventory_grpc.server.address import Address, check_free
 from inventory_grpc.server.app import Application
 from inventory_grpc.server.errors import StartError
+from inventory_grpc.server.exposure import check_exposure
 from inventory_grpc.server.identifying import check_access
 from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line
@@ -69,6 +70,7 @@ async def _serve(settings: Settings) -> None:
     stop = stop_on_signals()
     # Before the database is touched: whoever starts a second server by mistake learns it at once.
     check_free(Address.parse(settings.listen))
+    check_exposure(settings)
     check_access(settings)
     # Several workers would each find it out for themselves, and be started again for ever.
     tls_certificates(settings)

@@ -36,8 +36,11 @@ LAYERS: Final = {
     "cli_repair": _layer("cli_check", "domain", "services", "settings", "store.background"),
     "cli_watch": _layer("v1", libraries="google grpc"),
     "flags": _layer("settings", libraries="pydantic typer"),
-    "settings": _layer("settings_access", libraries="pydantic pydantic_settings"),
+    "settings": _layer(
+        *("settings_access", "settings_connections"), libraries="pydantic pydantic_settings"
+    ),
     "settings_access": _layer(libraries="pydantic pydantic_settings"),
+    "settings_connections": _layer(libraries="pydantic pydantic_settings"),
     "health": _layer(libraries="grpc grpc_health"),
     "embedded": _layer(),
     "server": _layer(
