@@ -30,8 +30,20 @@ bench: $(VENV)/.dev ## Measure
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 .PHONY: proto
-proto: $(VENV)/.dev ## Generate the Python code of the protos
+proto: $(VENV)/.dev ## Generate all that is made of the protos: Python code, descriptor set, reference
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/buf generate
+	@$(MAKE) --no-print-directory reference
+
+# What `grpcurl -protoset` needs when a server hides its schema; the package carries it.
+DESCRIPTORS := inventory_grpc/v1/inventory.protoset
+
+.PHONY: descriptors
+descriptors: $(VENV)/.dev ## Write the descriptor set of the API and of its errors
+	$(BIN)/python protos/descriptors.py $(DESCRIPTORS)
+
+.PHONY: reference
+reference: descriptors ## Write docs/api.md
+	$(BIN)/python protos/reference.py $(DESCRIPTORS) docs/api.md
 
 .PHONY: check
 check: lint ## Everything CI checks besides the tests

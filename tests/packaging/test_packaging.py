@@ -74,7 +74,7 @@ def test_the_wheel_carries_the_migrations_and_the_types(tmp_path: Path) -> None:
     migrations = {path.name for path in (_ROOT / "migrations" / "versions").glob("*.py")}
     assert migrations
     assert {f"inventory_grpc/migrations/versions/{name}" for name in migrations} <= names
-    assert "inventory_grpc/py.typed" in names
+    assert {"inventory_grpc/py.typed", "inventory_grpc/v1/inventory.protoset"} <= names
     assert not [name for name in names if name.startswith(("tests/", "migrations/"))]
 
 
