@@ -22,6 +22,8 @@ class CallerEntry:
     key: str = field(default_factory=new_key)
     uris: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    limits: dict[str, int] = field(default_factory=dict)
+    """Its own, by the names that the file has for them."""
 
     @property
     def metadata(self) -> Metadata:
@@ -35,6 +37,8 @@ class CallerEntry:
             f'api_keys_sha256 = ["{digest_of(self.key)}"]',
             f"certificate_uris = {list(self.uris)}",
             f"jwt_subjects = {list(self.subjects)}",
+            f"[callers.{self.name}.limits]",
+            *(f"{name} = {value}" for name, value in self.limits.items()),
         ]
 
 
