@@ -199,6 +199,9 @@ class Settings(AccessSettings, ConnectionSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Shape of log lines; auto: console on a terminal, JSON otherwise."
     )
+    access_log: Literal["all", "errors", "off"] = Field(
+        "all", description="Calls with a log line each: all, those that were not OK, or none."
+    )
 
     @field_validator("database_url", "migration_database_url", "read_database_url")
     @classmethod

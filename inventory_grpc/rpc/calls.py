@@ -28,6 +28,20 @@ class Call:
     """The gRPC code it ended with."""
     reason: str = ""
     """Of its refusal: an ErrorReason without the prefix."""
+    row_reasons: dict[str, int] | None = None
+    """Of an INDEPENDENT batch: how many rows were refused, by reason."""
+    bugs: int = 0
+    """Met on the way, each answered as an INTERNAL: of the call, or of rows of its batch."""
+    peer: str = ""
+    """The other end of its connection, as gRPC writes it; whoever logs it fills it in."""
+    trace_id: str = ""
+    """In hexadecimal, if it is traced."""
+
+    def row_refused(self, reason: str) -> None:
+        """One more row of its batch."""
+        if self.row_reasons is None:
+            self.row_reasons = {}
+        self.row_reasons[reason] = self.row_reasons.get(reason, 0) + 1
 
 
 current: ContextVar[Call] = ContextVar("current")

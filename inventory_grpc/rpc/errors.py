@@ -68,6 +68,8 @@ CODES: Mapping[str, grpc.StatusCode] = {
 }
 """Reason, without its prefix, to gRPC code."""
 
+_REASON = "ERROR_REASON_"
+
 CODE_OF_NUMBER: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in _Code}
 
 
@@ -96,6 +98,20 @@ def encode_refusal(error: errors.DomainError) -> tuple[int, bytes]:
     return status.code, status.SerializeToString()
 
 
+def reason_of(status: status_pb2.Status) -> str:
+    """Of a refusal's status; empty if it does not say."""
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""
+
+
+def name_of(reason: errors_pb2.ErrorReason.ValueType) -> str:
+    """An ErrorReason without its prefix."""
+    return errors_pb2.ErrorReason.Name(reason).removeprefix(_REASON)
+
+
 def row_error_of(status: bytes, bytes_max: int = STATUS_BYTES_MAX) -> errors_pb2.RowError:
     """What the singular call would have answered, as the outcome of a batch's row.
 
@@ -106,7 +122,7 @@ def row_error_of(status: bytes, bytes_max: int = STATUS_BYTES_MAX) -> errors_pb2
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in source.details:
         if detail.Unpack(info):
-            row.reason = errors_pb2.ErrorReason.Value(f"ERROR_REASON_{info.reason}")
+            row.reason = errors_pb2.ErrorReason.Value(_REASON + info.reason)
             row.metadata.update(info.metadata)
         elif detail.Unpack(bad_request):
             for violation in bad_request.field_violations:

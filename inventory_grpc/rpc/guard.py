@@ -21,7 +21,13 @@ from typing import TypeAlias, cast
 import grpc
 from google.protobuf.message import Message
 
-from inventory_grpc.domain.errors import DomainError, MalformedRequest
+from inventory_grpc.domain.caller import Caller, Role
+from inventory_grpc.domain.errors import (
+    DomainError,
+    MalformedRequest,
+    PermissionDenied,
+    RateLimited,
+)
 from inventory_grpc.rpc import reply
 from inventory_grpc.rpc.blocking import Blocking, Handler, Reply, Streaming, answering, streaming
 from inventory_grpc.rpc.calls import Call, Door, Doors, Observers, current
@@ -111,6 +117,9 @@ async def _enter(
     try:
         call.caller = door.enter(context)
     except Exception as error:  # noqa: BLE001 - what no caller can cause is a bug like any other
+        if isinstance(error, PermissionDenied | RateLimited):
+            # Known, and all the same not let in.
+            call.caller = Caller(error.caller, Role.READER)
         return _refused(call, context, error)
     try:
         return await handler(_well_formed(request, call), context)

@@ -5,6 +5,7 @@ import logging
 import uuid_utils
 
 from inventory_grpc.domain.errors import DomainError
+from inventory_grpc.rpc.calls import current
 
 _log = logging.getLogger(__name__)
 
@@ -32,5 +33,6 @@ class Incident(DomainError):
 def incident_of(method: str, bug: Exception) -> Incident:
     """What the caller of ``method`` is told of a bug; the log gets everything."""
     incident = str(uuid_utils.uuid7())
+    current.get().bugs += 1
     _log.error("bug in %s, incident %s", method, incident, exc_info=bug)
     return Incident(incident)

@@ -8,7 +8,6 @@ from typing import Final, Self
 import grpc
 import structlog
 
-from inventory_grpc.rpc.calls import NoObserver
 from inventory_grpc.rpc.encode import resume_token
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.rpc.guard import Guard
@@ -21,6 +20,7 @@ from inventory_grpc.server.door import ServerDoors
 from inventory_grpc.server.errors import AddressTakenError
 from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.identifying import Identifying
+from inventory_grpc.server.observing import Observing
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.quotas import Quotas, default_limits
@@ -57,6 +57,7 @@ class _Parts:
     sweeper: Sweeper
     watching: Watching
     identifying: Identifying | None
+    observing: Observing
     ready: asyncio.Event
 
 
@@ -92,6 +93,7 @@ class Application:
         parts.pruner.start()
         parts.sweeper.start()
         parts.watching.start()
+        parts.observing.start()
         return cls(settings, parts, wanted if wanted.path else wanted.with_port(port))
 
     @property
@@ -132,6 +134,7 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
     assert settings.database_url is not None, "the caller knows the database"
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
+    observing = Observing.open(settings)
     mutations = Mutations.start(settings, encode_refusal, resume_token)
     reads = Reads.start(settings, threads)
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
@@ -140,7 +143,7 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
     authenticator = identifying.authenticator if identifying else None
     quotas = Quotas(default_limits(settings))
     doors = ServerDoors(authenticator, quotas, admission, watching.admission)
-    names = register(server, servicers, Guard(doors, threads, NoObserver()))
+    names = register(server, servicers, Guard(doors, threads, observing))
     health = Health(names)
     health.add_to(server)
     if settings.reflection:
@@ -161,7 +164,7 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
         mutations, reads, threads, admission, health, server, watch,
-        _replica_watch(settings, reads), pruner, sweeper, watching, identifying, ready,
+        _replica_watch(settings, reads), pruner, sweeper, watching, identifying, observing, ready,
     )  # fmt: skip
 
 
@@ -196,6 +199,7 @@ async def _close(parts: _Parts) -> bool:
     await parts.watch.stop()
     if parts.replica_watch is not None:
         await parts.replica_watch.stop()
+    await parts.observing.stop()
     return closed
 
 

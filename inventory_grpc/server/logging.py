@@ -6,9 +6,11 @@ they could forge a second line or drive a terminal.
 """
 
 import logging
+import os
 import re
+import stat
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Final, Literal, TextIO
 
 import structlog
@@ -20,13 +22,35 @@ _Event = MutableMapping[str, object]
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_NEWLINE: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _MULTI_LINE: Final = frozenset({"exception", "stack"})
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_PIPE_BYTES_MAX: Final = 4096
+"""What a pipe takes as a whole, whoever else writes into it."""
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Also takes finished lines, many at a time, from any thread."""
+
+    def __init__(self, stream: TextIO, *, human: bool) -> None:
+        super().__init__(stream)
+        self.human = human
+        """Lines are for people, not JSON."""
+
+    def write_lines(self, lines: Sequence[str]) -> None:
+        """Write ASCII lines with their ends; blocks. Raises OSError, and ValueError if closed."""
+        for text in _chunks(lines) if _is_pipe(self.stream) else ("".join(lines),):
+            self.acquire()
+            try:
+                self.stream.write(text)
+                self.stream.flush()
+            finally:
+                self.release()
 
 
 def configure(level: str, log_format: LogFormat, stream: TextIO | None = None) -> None:
     """Send all logging to `stream` (standard error by default); calling again replaces that."""
     stream = stream or sys.stderr
     human = log_format == "console" or (log_format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream, human=human)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_common(),
@@ -56,8 +80,38 @@ def strip_control(_logger: object, _method: str, event: _Event) -> _Event:
     for key, value in event.items():
         if isinstance(value, str):
             pattern = _CONTROL_BUT_NEWLINE if key in _MULTI_LINE else _CONTROL
-            event[key] = pattern.sub("\N{REPLACEMENT CHARACTER}", value)
+            event[key] = pattern.sub(_REPLACEMENT, value)
     return event
+
+
+def without_control(text: str) -> str:
+    """The text with its control characters replaced."""
+    return _CONTROL.sub(_REPLACEMENT, text)
+
+
+def line_handler() -> "LineHandler":
+    """Where all lines go; to standard error as JSON if nobody has said."""
+    found = [each for each in logging.getLogger().handlers if isinstance(each, LineHandler)]
+    return found[0] if found else LineHandler(sys.stderr, human=False)
+
+
+def _chunks(lines: Sequence[str]) -> Iterator[str]:
+    """So that several processes can share a pipe without a line being torn apart."""
+    chunk, size = list[str](), 0
+    for line in lines:
+        if chunk and size + len(line) > _PIPE_BYTES_MAX:
+            yield "".join(chunk)
+            chunk, size = [], 0
+        chunk.append(line)
+        size += len(line)
+    yield "".join(chunk)
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _common() -> list[structlog.typing.Processor]:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from inventory_grpc.domain.errors import DomainError, InvalidFields, Violation
 from inventory_grpc.engine.request import Answer, Request, RowRefused
 from inventory_grpc.rpc import errors, reply, validate
+from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.validate import Violations
@@ -131,6 +132,8 @@ async def submit_batch(
         answers = await mutations.execute_atomic(requests, reply.time_left(context))
     except RowRefused as refused:
         status = errors.at_row(refused.answer.body, refused.row)
+        call = current.get()
+        call.reason, call.batch_id = errors.reason_of(status), refused.answer.commit_id
         return reply.end(context, status, status.SerializeToString())
     return _response(batch, answers)
 
@@ -201,7 +204,7 @@ async def _independent(
 
 
 def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
-    response = batch.response()
+    response, call = batch.response(), current.get()
     error_bytes_max = ROW_ERRORS_BYTES_MAX // len(outcomes)
     for outcome in outcomes:
         result = response.results.add()
@@ -213,10 +216,14 @@ def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
             )
             _, status = errors.encode_refusal(refusal)
             result.error.CopyFrom(errors.row_error_of(status, error_bytes_max))
+            call.row_refused(errors.name_of(result.error.reason))
             continue
         result.replayed = outcome.replayed
+        # Rows of their own may be parts of several commits; the last one says where to look.
+        call.batch_id = outcome.commit_id or call.batch_id
         if outcome.code:
             result.error.CopyFrom(errors.row_error_of(outcome.body, error_bytes_max))
+            call.row_refused(errors.name_of(result.error.reason))
         else:
             result.response.ParseFromString(outcome.body)
     return response.SerializeToString()

@@ -11,7 +11,7 @@ from google.rpc import status_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.domain.commands import Command
 from inventory_grpc.engine.request import Answer, Request
-from inventory_grpc.rpc import reply, validate
+from inventory_grpc.rpc import errors, reply, validate
 from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.encode import Encode
 from inventory_grpc.rpc.reply import Context
@@ -82,9 +82,12 @@ async def submit(
 
 
 def _answer(answer: Answer, context: Context) -> bytes:
-    current.get().replayed = answer.replayed
+    call = current.get()
+    call.replayed, call.batch_id = answer.replayed, answer.commit_id
     if answer.replayed:
         reply.add_trailers(context, [reply.REPLAY])
     if answer.code:
-        return reply.end(context, status_pb2.Status.FromString(answer.body), answer.body)
+        status = status_pb2.Status.FromString(answer.body)
+        call.reason = errors.reason_of(status)
+        return reply.end(context, status, answer.body)
     return answer.body
