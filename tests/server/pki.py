@@ -1,5 +1,6 @@
 """Certificate authorities of a test's own, and what they sign."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -54,10 +55,18 @@ class Authority:
         """For a server on the loopback; one that `lasts` a negative time has expired."""
         return self._issue(x509.SubjectAlternativeName(_LOOPBACK), lasts)
 
-    def client(self, *uris: str) -> Pair:
-        """For a caller with these URIs; its common name says nothing."""
-        names = [x509.UniformResourceIdentifier(uri) for uri in uris]
-        return self._issue(x509.SubjectAlternativeName(names) if names else None, _DAY)
+    def client(
+        self,
+        *uris: str,
+        dns: Iterable[str] = (),
+        common_name: str = "anybody",
+        lasts: timedelta = _DAY,
+    ) -> Pair:
+        """For a caller with these URIs; the other names say nothing."""
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        names += [x509.DNSName(name) for name in dns]
+        san = x509.SubjectAlternativeName(names) if names else None
+        return self._issue(san, lasts, common_name)
 
     def trusted(self, client: Pair | None = None) -> grpc.ChannelCredentials:
         """Of a caller that trusts servers of this authority, and shows a certificate if it has."""
@@ -65,9 +74,14 @@ class Authority:
             return grpc.ssl_channel_credentials(self.pem)
         return grpc.ssl_channel_credentials(self.pem, client.key, client.certificate)
 
-    def _issue(self, names: x509.SubjectAlternativeName | None, lasts: timedelta) -> Pair:
+    def _issue(
+        self,
+        names: x509.SubjectAlternativeName | None,
+        lasts: timedelta,
+        common_name: str = "anybody",
+    ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(_named("anybody"), key.public_key(), lasts)
+        builder = self._builder(_named(common_name), key.public_key(), lasts)
         if names is not None:
             builder = builder.add_extension(names, critical=False)
         return Pair(
