@@ -42,7 +42,7 @@ def test_every_recipe_is_a_call_that_succeeds(server: Server) -> None:
 
 
 def test_the_query_names_who_holds_a_row_that_others_wait_for(database: Database) -> None:
-    sql = re.search(r"```sql\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
+    sql = re.search(r"```sql\n(SELECT.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
     assert sql is not None
     lock = "SELECT location_id FROM locations FOR UPDATE"
     holder, waiter, asking = (database.connect(role) for role in ("owner", "owner", "superuser"))
