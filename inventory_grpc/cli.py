@@ -1,4 +1,4 @@
-"""The `inventory-grpc` command: serve, migrate, health, check, repair, watch, version."""
+"""The `inventory-grpc` command: serve, migrate, health, check, repair, watch, key, version."""
 
 import sys
 from importlib import metadata
@@ -186,6 +186,16 @@ def watch(
         raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(KINDS)}")
     server = target or dial_target(read_settings({}).listen)
     raise typer.Exit(Watch(server, kinds, output).run(resume_token))
+
+
+@app.command()
+def key() -> None:
+    """Make an API key: print it, then the line for the access file, which has its SHA-256 only."""
+    from inventory_grpc.identity.api_keys import digest_of, new_key  # noqa: PLC0415
+
+    made = new_key()
+    typer.echo(made)
+    typer.echo(f'api_keys_sha256 = ["{digest_of(made)}"]')
 
 
 @app.command()

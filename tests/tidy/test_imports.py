@@ -28,8 +28,8 @@ LAYERS: Final = {
     "__init__": _layer(),
     "__main__": _layer("cli"),
     "cli": _layer(
-        *("cli_check", "cli_repair", "cli_watch", "embedded", "flags", "health", "server"),
-        *("settings", "store.migrate"),
+        *("cli_check", "cli_repair", "cli_watch", "embedded", "flags", "health"),
+        *("identity.api_keys", "server", "settings", "store.migrate"),
         libraries="sqlalchemy typer",
     ),
     "cli_check": _layer("v1", libraries="grpc"),
