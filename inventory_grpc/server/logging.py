@@ -67,12 +67,18 @@ def configure(level: str, log_format: LogFormat, stream: TextIO | None = None) -
     root.setLevel(level.upper())
     # It announces itself once per revision.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_quotes_no_metadata)
     structlog.configure(
         processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _quotes_no_metadata(record: logging.LogRecord) -> bool:
+    """Not gRPC's error about metadata that is no text: that may well be a key, mistyped."""
+    return not str(record.msg).startswith("Invalid encoding on")
 
 
 def strip_control(_logger: object, _method: str, event: _Event) -> _Event:

@@ -1,6 +1,8 @@
 """Odd credentials over a real connection are refusals like any other."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from inventory_grpc.domain.caller import Role
 from tests.server.access_table import CALLERS, RETIRED, Sources, ended, without_database
 from tests.server.callers import UNAUTHENTICATED, Metadata
-from tests.server.harness import Server
+from tests.server.harness import Server, poll_until
 
 if TYPE_CHECKING:
     import grpc
@@ -55,6 +57,43 @@ def test_spaces_around_a_key_say_nothing(plain: Server) -> None:
 def test_a_credential_larger_than_all_metadata_may_be_is_refused_by_grpc(plain: Server) -> None:
     end = ended(plain.channel, LIST, (("x-api-key", "a" * 100_000),), b"")
     assert end == ("RESOURCE_EXHAUSTED", "")
+
+
+@pytest.mark.parametrize("value", [b"inv_mistyped\xe9\xff", "inv_mistyped\u00e9".encode()])
+def test_a_key_that_is_no_text_is_nobodys_and_not_logged(plain: Server, value: bytes) -> None:
+    before = len(plain.events("call"))
+    with _sent(plain.target, b"x-api-key", value):
+        poll_until(lambda: len(plain.events("call")) > before)
+    assert plain.events("call")[-1]["reason"] == "UNAUTHENTICATED"
+    assert "mistyped" not in plain.log.read_text()
+
+
+@contextmanager
+def _sent(target: str, name: bytes, value: bytes) -> Iterator[None]:
+    """A call with a header that no client library would send, as frames of HTTP/2."""
+    host, port = target.rsplit(":", 1)
+    headers = {
+        b":method": b"POST", b":scheme": b"http", b":path": LIST.encode(), b":authority": b"x",
+        b"content-type": b"application/grpc", b"te": b"trailers", name: value,
+    }  # fmt: skip
+    block = b"".join(
+        b"\0" + bytes([len(each)]) + each + bytes([len(text)]) + text
+        for each, text in headers.items()
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as conn:
+        settings, ended_headers, ended_stream = _frame(4, 0, 0, b""), 4, 1
+        conn.sendall(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+            + settings
+            + _frame(1, ended_headers, 1, block)
+            + _frame(0, ended_stream, 1, bytes(5))
+        )
+        yield
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + payload
 
 
 def test_health_and_reflection_are_open(plain: Server) -> None:
