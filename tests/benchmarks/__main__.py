@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from inventory_grpc.embedded import EmbeddedPostgresError
+from tests.benchmarks.fairness import measure_fairness
+from tests.benchmarks.fairness import total_seconds as fairness_seconds
 from tests.benchmarks.figures import figures, verdicts
 from tests.benchmarks.measure import bench, measure
 from tests.benchmarks.plan import FULL, QUICK, SCENARIOS, Pace
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measured(pace: Pace, progress: Console) -> Report:
     load_average = os.getloadavg()[0]
-    seconds = pace.total_seconds(SCENARIOS) + watchers_seconds(pace)
+    seconds = pace.total_seconds(SCENARIOS) + watchers_seconds(pace) + fairness_seconds(pace)
     progress.print(f"about {seconds:.0f} s of load and a few to start", style="dim")
     with (
         tempfile.TemporaryDirectory(prefix="inventory-bench-") as name,
@@ -62,6 +64,7 @@ def _measured(pace: Pace, progress: Console) -> Report:
         bench(Path(name)) as running,
     ):
         samples = measure(running, SCENARIOS, pace, status.update)
+        fairness = measure_fairness(running, Path(name), pace, status.update)
         watching = measure_watchers(running, Path(name), pace, status.update)
         version = running.postgres.version
     return Report(
@@ -72,6 +75,7 @@ def _measured(pace: Pace, progress: Console) -> Report:
         verdicts(samples),
         comparisons(samples),
         watching,
+        fairness,
     )
 
 

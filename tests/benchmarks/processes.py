@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.load.paced import Paced
 from tests.benchmarks.load.protocol import Prepare, Run, Seed, Tally, Watch
 
 _START_SECONDS_MAX: Final = 30
@@ -61,6 +62,10 @@ class Load:
     def watch(self, order: Watch) -> None:
         """Have so many watchers. Raises BenchmarkFailed."""
         self._ask(asdict(order), _ANSWER_SECONDS_MAX)
+
+    def paced(self, order: Paced) -> Tally:
+        """Of one caller; none of its calls need have succeeded. Raises BenchmarkFailed."""
+        return Tally(**self._ask(asdict(order), order.seconds + _ANSWER_SECONDS_MAX))
 
     def prepare(self, run: Run) -> None:
         """Make what its calls use up. Raises BenchmarkFailed, also when a call did not succeed."""

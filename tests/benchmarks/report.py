@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.fairness import Beside
 from tests.benchmarks.figures import Figure, Verdict
 from tests.benchmarks.plan import Pace
 from tests.benchmarks.strategies import Comparison
@@ -29,6 +30,15 @@ _WATCHED_NOTE: Final = (
     "watchers want one product each, mostly others: they are told nothing, but have to be asked. "
     "An event is one change told to one watcher; its cost is what the server's CPU per order is "
     "above that with no watchers, that of asking the others included."
+)
+_BESIDE_HEADINGS: Final = (
+    "a caller of CreateOrder beside", "p50 ms", "p99 ms", "its orders per second",
+    "the neighbour's", "refused", "server µs per refusal",
+)  # fmt: skip
+_BESIDE_NOTE: Final = (
+    "Both call at a pace of their own, whatever becomes of their calls, and the neighbour not as "
+    "told when it is refused. A refusal costs what the server's CPU is above that with the "
+    "neighbour at its quota."
 )
 _NOTE: Final = (
     "Medians of the rounds. CPU is per call, and per order for BatchCreateOrders; latencies are "
@@ -50,6 +60,7 @@ class Report:
     verdicts: Sequence[Verdict]
     comparisons: Sequence[Comparison]
     watching: Watching
+    fairness: Sequence[Beside]
 
     @property
     def machine(self) -> str:
@@ -68,15 +79,23 @@ class Report:
     @property
     def failures(self) -> list[str]:
         """Calls that were not answered OK, in words."""
-        return [
-            f"{figure.name}, {figure.in_flight} in flight: {figure.failures}"
-            for figure in self.figures
-            if figure.failures
-        ] + [
-            f"watchers: {each.audience}: {each.failures}"
-            for each in self.watching.figures
-            if each.failures
-        ]
+        return (
+            [
+                f"{figure.name}, {figure.in_flight} in flight: {figure.failures}"
+                for figure in self.figures
+                if figure.failures
+            ]
+            + [
+                f"watchers: {each.audience}: {each.failures}"
+                for each in self.watching.figures
+                if each.failures
+            ]
+            + [
+                f"beside {each.neighbour}: {each.failures}"
+                for each in self.fairness
+                if each.failures
+            ]
+        )
 
 
 def show(report: Report, console: Console) -> None:
@@ -90,6 +109,8 @@ def show(report: Report, console: Console) -> None:
         console.print(f"  {comparison}")
     watched = map(_watched_cells, report.watching.figures)
     console.print(_table(_WATCHED_HEADINGS, watched, str(report.watching.memory), _WATCHED_NOTE))
+    besides = map(_beside_cells, report.fairness)
+    console.print(_table(_BESIDE_HEADINGS, besides, "one caller's excess", _BESIDE_NOTE))
     for failure in report.failures:
         console.print(f"  [bold red]FAILED[/] {failure}")
 
@@ -141,6 +162,10 @@ def _markdown(report: Report) -> str:
         "",
         _WATCHED_NOTE,
         "",
+        *_rows(_BESIDE_HEADINGS, map(_beside_cells, report.fairness)),
+        "",
+        _BESIDE_NOTE,
+        "",
         *(f"- FAILED: {failure}" for failure in report.failures),
     ]
     return "\n".join(lines) + "\n"
@@ -188,6 +213,16 @@ def _watched_cells(watched: Watched) -> tuple[str, ...]:
         ),
         f"{watched.events_per_order:.1f}",
         f"{watched.event_us:.1f}" if watched.event_us else "",
+    )
+
+
+def _beside_cells(beside: Beside) -> tuple[str, ...]:
+    return (
+        beside.neighbour,
+        f"{beside.p50_ms:.2f}",
+        f"{beside.p99_ms:.2f}",
+        *(f"{rate:,.0f}" for rate in (beside.rate, beside.neighbour_rate, beside.refused_rate)),
+        f"{beside.refusal_us:,.0f}" if beside.refusal_us else "",
     )
 
 

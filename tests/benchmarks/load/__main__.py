@@ -12,6 +12,7 @@ import uvloop
 
 from inventory_grpc.v1 import holds_pb2
 from tests.benchmarks.load.drive import Driver
+from tests.benchmarks.load.paced import Paced, PacedCaller
 from tests.benchmarks.load.protocol import Run, Seed, Tally, Watch
 from tests.benchmarks.load.seeding import seed
 from tests.benchmarks.load.watching import Watchers
@@ -26,6 +27,7 @@ class _Generator:
         self._drivers: dict[tuple[str, ...], Driver] = {}
         self._catalogue = Catalogue([], [])
         self._watchers = Watchers()
+        self._paced: PacedCaller | None = None
 
     def seed(self, order: Seed) -> None:
         self._catalogue = seed(order.address, order.products, order.orders)
@@ -56,6 +58,10 @@ class _Generator:
     async def watch(self, order: Watch) -> None:
         await self._watchers.open(order, self._catalogue.product_ids)
 
+    async def paced(self, order: Paced) -> Tally:
+        self._paced = self._paced or PacedCaller(order.address)
+        return await self._paced.run(order)
+
     def _driver(self, run: Run) -> Driver:
         # gRPC wants channels to be made inside the loop that uses them.
         addresses = tuple(run.addresses)
@@ -65,6 +71,8 @@ class _Generator:
 
     async def close(self) -> None:
         await self._watchers.close()
+        if self._paced is not None:
+            await self._paced.close()
         for driver in self._drivers.values():
             await driver.close()
 
@@ -81,6 +89,8 @@ def _answer(
         case "watch":
             runner.run(generator.watch(Watch(**message)))
             return {}
+        case "paced":
+            return asdict(runner.run(generator.paced(Paced(**message))))
         case _:
             return asdict(runner.run(generator.run(_run(message))))
 
