@@ -1,7 +1,7 @@
 """What a call proves its caller with."""
 
 from collections.abc import Iterable, Mapping
-from enum import Enum
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from inventory_grpc.domain.errors import Unauthenticated
@@ -9,6 +9,8 @@ from inventory_grpc.domain.errors import Unauthenticated
 CREDENTIAL_LENGTH_MAX: Final = 8_192
 """Characters; nothing longer is hashed or decoded."""
 
+_AUTHORIZATION: Final = "authorization"
+_NAMES: Final = frozenset({_AUTHORIZATION, "x-api-key"})
 _SCHEME: Final = "bearer"
 # Of the parts of a certificate, gRPC names its URI SANs apart from names that look like URIs in a
 # DNS SAN or in the common name, which anybody's certificate may have.
@@ -29,8 +31,8 @@ class Presented(Protocol):
 class Kind(Enum):
     """Of a credential in the metadata."""
 
-    API_KEY = "x-api-key"
-    TOKEN = "authorization"  # noqa: S105 - the name of a header
+    API_KEY = auto()
+    TOKEN = auto()
 
 
 def in_metadata(call: Presented) -> tuple[Kind, str] | None:
@@ -38,24 +40,24 @@ def in_metadata(call: Presented) -> tuple[Kind, str] | None:
 
     Raises Unauthenticated if there are several, or what there is cannot be one.
     """
-    found = [
-        (name, value)
-        for name, value in call.invocation_metadata() or ()
-        if name in ("authorization", "x-api-key")
-    ]
-    if not found:
+    # A plain loop and no look-up of the kind by its name: this is done for every call.
+    found = None
+    for pair in call.invocation_metadata() or ():
+        if pair[0] in _NAMES:
+            if found is not None:
+                raise Unauthenticated("more than one credential")
+            found = pair
+    if found is None:
         return None
-    if len(found) > 1:
-        raise Unauthenticated("more than one credential")
-    name, value = found[0]
-    kind = Kind(name)
+    name, value = found
     # Names without -bin have text; whoever gets something else past gRPC learns nothing by it.
     if not isinstance(value, str) or not value.isascii() or len(value) > CREDENTIAL_LENGTH_MAX:
         raise Unauthenticated(f"{name} is malformed")
-    secret = _token(value) if kind is Kind.TOKEN else value.strip()
+    is_token = name == _AUTHORIZATION
+    secret = _token(value) if is_token else value.strip()
     if not secret:
         raise Unauthenticated(f"{name} is malformed")
-    return kind, secret
+    return (Kind.TOKEN if is_token else Kind.API_KEY), secret
 
 
 def _token(value: str) -> str:
