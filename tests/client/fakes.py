@@ -1,9 +1,10 @@
 """A server in the same process that answers as a test says, over the channel of grpcio-testing."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from inventory_grpc.client import InventoryClient, Policy
 from inventory_grpc.v1 import orders_pb2, products_pb2
+from tests.server.harness import poll_until
 
 Answer = TypeVar("Answer")
 
@@ -29,11 +31,20 @@ class Fake:
 
     channel: Any
     client: InventoryClient
-    _callers: ThreadPoolExecutor
 
     def call(self, of: Callable[[InventoryClient], Answer]) -> "Future[Answer]":
         """Make a call in the background, so that the test can answer it."""
-        return self._callers.submit(of, self.client)
+        done: Future[Answer] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(of(self.client))
+            except Exception as error:  # noqa: BLE001 - told by the future
+                done.set_exception(error)
+
+        # A call that a failed test leaves unanswered must not keep the process alive.
+        Thread(target=run, daemon=True).start()
+        return done
 
     def answer(self, method: MethodDescriptor, answer: Message) -> tuple[Any, dict[str, str]]:
         """Answer the next call of the method; what it asked, and its metadata."""
@@ -57,14 +68,31 @@ class Fake:
         rpc.terminate(None, sent, code, f"refused: {reason}")
         return request
 
+    def stream(
+        self,
+        method: MethodDescriptor,
+        messages: Iterable[Message],
+        code: grpc.StatusCode | None,
+        reason: str = "",
+    ) -> Any:
+        """Answer the next stream of the method; None as code leaves it open. What it asked."""
+        _, request, rpc = self.channel.take_unary_stream(method)
+        for message in messages:
+            rpc.send_response(message)
+        # This channel forgets messages that were not taken when the call ends.
+        poll_until(lambda: not rpc._rpc_state._responses)
+        if code is not None:
+            details = [("grpc-status-details-bin", _status(code, reason, None))]
+            rpc.terminate(details if reason else (), code, f"ended: {reason}")
+        return request
+
 
 @contextmanager
 def faked(policy: Policy = QUICK, **settings: Any) -> Iterator[Fake]:
     """A client without a network."""
     channel = grpc_testing.channel((), grpc_testing.strict_real_time())
     client = InventoryClient.over(channel, policy=policy, **settings)
-    with ThreadPoolExecutor() as callers:
-        yield Fake(channel, client, callers)
+    yield Fake(channel, client)
 
 
 def _status(code: grpc.StatusCode, reason: str, retry_after: float | None) -> bytes:

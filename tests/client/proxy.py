@@ -17,6 +17,8 @@ class Proxy:
     _listening: socket.socket
     _pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
     _deaf: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
+    """Bytes that clients have sent."""
 
     def lose_answers(self) -> None:
         """From now on requests arrive and no answer comes back, on the connections there are."""
@@ -43,6 +45,7 @@ class Proxy:
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                self.asked += len(data)
                 sink.sendall(data)
         _end((source, sink))
 
