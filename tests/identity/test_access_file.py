@@ -1,13 +1,15 @@
 """The access file: what is understood, and that nothing else is."""
 
+import re
 from hashlib import sha256
 
 import pytest
 
-from inventory_grpc.domain.caller import Limits, Role
+from inventory_grpc.domain.caller import Caller, Limits, Role
 from inventory_grpc.identity.access import parse_access
 from inventory_grpc.identity.api_keys import digest_of, new_key
 from inventory_grpc.identity.errors import SourceError
+from tests.tidy.sources import ROOT
 
 DIGEST = "ab" * 32
 FULL = f"""
@@ -34,6 +36,12 @@ def test_a_caller_has_a_role_limits_and_any_number_of_credentials() -> None:
     assert access.api_keys.caller_of("old") is access.api_keys.caller_of("new") is checkout
     assert access.certificate_uris == {b"spiffe://shop.example/checkout": checkout}
     assert access.jwt_subjects == {"checkout": checkout, "auth0|77": checkout}
+
+
+def test_the_example_of_the_readme_is_understood() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (caller,) = parse_access(example.encode()).callers.values()
+    assert caller == Caller("checkout", Role.WRITER, Limits(writes_per_second=500))
 
 
 def test_a_key_is_known_by_all_of_its_digest() -> None:

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 
-from inventory_grpc.v1 import orders_pb2, products_pb2, stock_pb2
+from inventory_grpc.v1 import holds_pb2, orders_pb2, products_pb2, stock_pb2
 from inventory_grpc.v1.common_pb2 import DemandLine, ProductKey
 from tests.conftest import Database
 from tests.server.callers import (
@@ -24,6 +25,7 @@ from tests.server.callers import (
 from tests.server.harness import START_SECONDS_MAX, Server, detail, poll_until, running, spawn
 
 MUG = ProductKey(sku="MUG")
+HOLD_UNITS_MAX = 4
 
 
 @dataclass
@@ -69,7 +71,8 @@ def guarded(database: Database, tmp_path: Path) -> Iterator[Guarded]:
         CallerEntry("keeper", "operator"),
     ]
     path = write_access(tmp_path / "access.toml", callers)
-    flags = ("--no-migrate", "--access-file", str(path))
+    budget = ("--hold-units-per-caller-max", str(HOLD_UNITS_MAX))
+    flags = ("--no-migrate", "--access-file", str(path), *budget)
     with running(tmp_path / "log", *flags, database_url=database.url) as server:
         guarded = Guarded(server, path, *callers)
         server.products.CreateProduct(
@@ -121,6 +124,20 @@ def test_a_request_id_is_its_callers_own(guarded: Guarded) -> None:
     assert first.order_id != other.order_id
     assert guarded.order(guarded.checkout, request_id) == first
     assert guarded.order(guarded.billing, request_id) == other
+
+
+def test_a_hold_budget_is_its_callers_own(guarded: Guarded) -> None:
+    lines = [DemandLine(product=MUG, quantity=HOLD_UNITS_MAX)]
+    request = holds_pb2.CreateHoldRequest(lines=lines, ttl=Duration(seconds=60))
+
+    def hold(caller: CallerEntry) -> tuple[str, str]:
+        return outcome(
+            lambda: guarded.server.holds.CreateHold(request, metadata=caller.metadata, timeout=10)
+        )
+
+    assert hold(guarded.checkout) == OK
+    assert hold(guarded.checkout) == ("RESOURCE_EXHAUSTED", "HOLD_BUDGET_EXCEEDED")
+    assert hold(guarded.billing) == OK
 
 
 def test_a_changed_file_counts_from_the_next_call_on(guarded: Guarded) -> None:
