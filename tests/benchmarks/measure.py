@@ -1,9 +1,11 @@
 """Rounds of all scenarios, interleaved, each with the CPU time it cost."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from inventory_grpc.embedded import EmbeddedPostgres
 from tests.benchmarks import databases, processes
@@ -18,6 +20,8 @@ from tests.benchmarks.plan import (
     Target,
 )
 from tests.benchmarks.processes import Load, Server
+
+API_KEY: Final = "a key of nobody but the benchmark"
 
 Say = Callable[[str], None]
 
@@ -54,6 +58,7 @@ class Bench:
             scenario.in_flight,
             seconds,
             events_per_call=events_per_call,
+            api_key=API_KEY if scenario.target is Target.EQUIPPED else "",
         )
         if scenario.workload in PREPARED_BY:
             self.load.prepare(run)
@@ -77,6 +82,14 @@ def bench(directory: Path) -> Iterator[Bench]:
         servers = {
             Target.INVENTORY: two[:1],
             Target.TWO_INVENTORIES: two,
+            Target.EQUIPPED: [
+                stack.enter_context(inventory(postgres, directory, **_equipment(directory)))
+            ],
+            Target.UNGATHERED: [
+                stack.enter_context(
+                    inventory(postgres, directory, module="tests.benchmarks.ungathered")
+                )
+            ],
             Target.TEXTBOOK: [stack.enter_context(_textbook(postgres, directory))],
         }
         yield Bench(postgres, servers, load)
@@ -101,10 +114,12 @@ def measure(running: Bench, scenarios: Sequence[Scenario], pace: Pace, say: Say)
 
 
 @contextmanager
-def inventory(postgres: EmbeddedPostgres, directory: Path, **settings: str) -> Iterator[Server]:
+def inventory(
+    postgres: EmbeddedPostgres, directory: Path, module: str = "inventory_grpc", **settings: str
+) -> Iterator[Server]:
     """One more server on the database that was seeded."""
     with processes.server(
-        "inventory_grpc",
+        module,
         *("serve", "--listen", "127.0.0.1:0"),
         log=directory / "inventory.log",
         database_url=postgres.url(databases.INVENTORY),
@@ -112,6 +127,22 @@ def inventory(postgres: EmbeddedPostgres, directory: Path, **settings: str) -> I
         **settings,
     ) as server:
         yield server
+
+
+def _equipment(directory: Path) -> dict[str, str]:
+    """Settings of a server as one would run it; its callers' limits are far away."""
+    access = directory / "access.toml"
+    digest = hashlib.sha256(API_KEY.encode()).hexdigest()
+    access.write_text(
+        f'[callers.load]\nrole = "admin"\napi_keys_sha256 = ["{digest}"]\n', encoding="utf-8"
+    )
+    return {
+        "access_file": str(access),
+        "access_log": "all",
+        "caller_reads_per_second": "1000000",
+        "caller_writes_per_second": "1000000",
+        "metrics_listen": "127.0.0.1:0",
+    }
 
 
 @contextmanager

@@ -20,6 +20,10 @@ class Target(StrEnum):
     INVENTORY = "inventory"
     TWO_INVENTORIES = "two inventories"
     """Two servers on one database, half of the calls to each."""
+    EQUIPPED = "equipped"
+    """The same server with identity, limits, access log and metrics."""
+    UNGATHERED = "ungathered"
+    """The same server, but every read is a query of its own."""
     TEXTBOOK = "textbook"
 
 
@@ -71,6 +75,10 @@ class Scenario:
                 return self.workload
             case Target.TWO_INVENTORIES:
                 return f"{self.workload}, two servers"
+            case Target.EQUIPPED:
+                return f"{self.workload}, equipped"
+            case Target.UNGATHERED:
+                return f"{self.workload}, each by itself"
             case Target.TEXTBOOK:
                 return f"textbook {self.workload}"
 
@@ -115,6 +123,10 @@ READS: Final = tuple(
     )
 )
 """Each is compared with the empty RPC."""
+UNGATHERED: Final = tuple(
+    Scenario(read.workload, read.in_flight, Target.UNGATHERED) for read in READS
+)
+"""What the same reads cost before they were gathered."""
 
 HOLDS: Final[Mapping[Scenario, Scenario]] = {
     Scenario(workload, order.in_flight): order
@@ -137,18 +149,30 @@ STRATEGIES: Final[Mapping[Scenario, Scenario]] = {
 }
 """PESSIMISTIC orders and the same ones OPTIMISTIC."""
 
+EQUIPPED: Final[Mapping[Scenario, Scenario]] = {
+    Scenario(order.workload, order.in_flight, Target.EQUIPPED): order
+    for order in (HOT_64, UNIFORM_64, HOT)
+}
+"""Orders at a server that knows its callers and is seen, and the same ones at a bare one."""
+
 
 def _with_rivals(order: Scenario) -> tuple[Scenario, ...]:
     """Next to each other, what is compared meets the same disturbances."""
     optimistic = [STRATEGIES[order]] if order in STRATEGIES else []
-    return (order, *optimistic, *(hold for hold, other in HOLDS.items() if other == order))
+    equipped = [each for each, bare in EQUIPPED.items() if bare == order]
+    return (
+        order,
+        *equipped,
+        *optimistic,
+        *(hold for hold, other in HOLDS.items() if other == order),
+    )
 
 
 SCENARIOS: Final = (
     Scenario(Workload.EMPTY, 1),
     Scenario(Workload.ORDER_HOT, 1),
     Scenario(Workload.ORDER_UNIFORM, 1),
-    *READS,
+    *(each for pair in zip(READS, UNGATHERED, strict=True) for each in pair),
     EMPTY_64,
     *_with_rivals(HOT_64),
     *_with_rivals(UNIFORM_64),

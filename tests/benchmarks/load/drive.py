@@ -60,6 +60,7 @@ class _Loops:
         self._requests = requests
         self._keep = keep
         self._deadline = time.perf_counter() + run.seconds
+        self._metadata = (("x-api-key", run.api_key),) if run.api_key else None
         self._calls_left = run.calls_max
         self._may_be_contended = run.workload in OPTIMISTIC
         self._times: list[float] = []
@@ -76,7 +77,7 @@ class _Loops:
                 return
             sent = now
             try:
-                self._keep(await call(request, timeout=_CALL_SECONDS_MAX))
+                self._keep(await call(request, timeout=_CALL_SECONDS_MAX, metadata=self._metadata))
             except grpc.aio.AioRpcError as error:
                 self._refused(error)
                 now = time.perf_counter()

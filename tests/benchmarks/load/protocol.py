@@ -29,6 +29,8 @@ class Run:
     calls_max: int = 500_000
     events_per_call: int = 0
     """Changes that the watchers are told of each, and that are waited for."""
+    api_key: str = ""
+    """Sent with each, if there is one."""
     kind: Literal["run"] = "run"
 
 
