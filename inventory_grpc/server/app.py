@@ -18,6 +18,7 @@ from inventory_grpc.server.admission import Admission
 from inventory_grpc.server.database_watch import DatabaseWatch
 from inventory_grpc.server.door import ServerDoors
 from inventory_grpc.server.errors import AddressTakenError
+from inventory_grpc.server.fair_threads import FairThreads, of_all, of_the_call
 from inventory_grpc.server.health import SERVICE_NAME, Health
 from inventory_grpc.server.identifying import Identifying
 from inventory_grpc.server.observing import Observing
@@ -136,14 +137,15 @@ def _build(settings: Settings, identifying: Identifying | None, *, share_port: b
     threads = DaemonThreads(settings.read_pool_size, "read")
     observing = Observing.open(settings)
     mutations = Mutations.start(settings, encode_refusal, resume_token)
-    reads = Reads.start(settings, threads)
+    fair = FairThreads(threads)
+    reads = Reads.start(settings, fair.line(of_all))
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     watching = Watching(settings, mutations)
     servicers = build_servicers(mutations, reads, watching.changes, watching.limits)
     authenticator = identifying.authenticator if identifying else None
     quotas = Quotas(default_limits(settings))
     doors = ServerDoors(authenticator, quotas, admission, watching.admission)
-    names = register(server, servicers, Guard(doors, threads, observing))
+    names = register(server, servicers, Guard(doors, fair.line(of_the_call), observing))
     health = Health(names)
     health.add_to(server)
     if settings.reflection:
