@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any, Final, TypeVar
@@ -27,7 +28,11 @@ QUICK: Final = Policy(backoff=0.001, backoff_max=0.001)
 
 @dataclass
 class Fake:
-    """One client and the server's side of its channel."""
+    """One client and the server's side of its channel.
+
+    What a call asked is copied when it arrives, as a network would: the channel hands out the
+    client's own message, which the next attempt might change.
+    """
 
     channel: Any
     client: InventoryClient
@@ -49,9 +54,10 @@ class Fake:
     def answer(self, method: MethodDescriptor, answer: Message) -> tuple[Any, dict[str, str]]:
         """Answer the next call of the method; what it asked, and its metadata."""
         metadata, request, rpc = self.channel.take_unary_unary(method)
+        asked = deepcopy(request)
         rpc.terminate(answer, (), grpc.StatusCode.OK, "")
         sent = {key: value for key, value in metadata or () if not key.startswith("grpc.")}
-        return request, sent
+        return asked, sent
 
     def refuse(
         self,
@@ -63,10 +69,11 @@ class Fake:
     ) -> Any:
         """Refuse the next call of the method; what it asked."""
         _, request, rpc = self.channel.take_unary_unary(method)
+        asked = deepcopy(request)
         details = [("grpc-status-details-bin", _status(code, reason, retry_after))]
         sent = (*(details if reason else ()), *trailers)
         rpc.terminate(None, sent, code, f"refused: {reason}")
-        return request
+        return asked
 
     def stream(
         self,
@@ -77,6 +84,7 @@ class Fake:
     ) -> Any:
         """Answer the next stream of the method; None as code leaves it open. What it asked."""
         _, request, rpc = self.channel.take_unary_stream(method)
+        asked = deepcopy(request)
         for message in messages:
             rpc.send_response(message)
         # This channel forgets messages that were not taken when the call ends.
@@ -84,7 +92,7 @@ class Fake:
         if code is not None:
             details = [("grpc-status-details-bin", _status(code, reason, None))]
             rpc.terminate(details if reason else (), code, f"ended: {reason}")
-        return request
+        return asked
 
 
 @contextmanager
