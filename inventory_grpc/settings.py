@@ -28,6 +28,11 @@ _UNITS_MAX = 10**15
 """What a counter may hold."""
 
 
+def _is_tcp(address: str) -> bool:
+    tcp = _TCP_ADDRESS.fullmatch(address)
+    return tcp is not None and int(tcp["port"]) <= _PORT_MAX
+
+
 def default_data_dir() -> Path:
     """Where the embedded database lives: the XDG data directory of the user."""
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -203,6 +208,12 @@ class Settings(AccessSettings, ConnectionSettings):
         "all", description="Calls with a log line each: all, those that were not OK, or none."
     )
 
+    metrics_listen: str | None = Field(
+        None,
+        description="HOST:PORT to serve metrics for Prometheus on, as plain HTTP; of several "
+        "workers the first takes it, each other one the next port. Without it there are none.",
+    )
+
     @field_validator("database_url", "migration_database_url", "read_database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:
@@ -228,9 +239,15 @@ class Settings(AccessSettings, ConnectionSettings):
     def _is_an_address(cls, address: str) -> str:
         if address.startswith("unix:") and len(address) > len("unix:"):
             return address
-        tcp = _TCP_ADDRESS.fullmatch(address)
-        if tcp is None or int(tcp["port"]) > _PORT_MAX:
+        if not _is_tcp(address):
             raise ValueError("must be HOST:PORT, [IPv6]:PORT or unix:PATH")
+        return address
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _is_a_tcp_address(cls, address: str | None) -> str | None:
+        if address is not None and not _is_tcp(address):
+            raise ValueError("must be HOST:PORT or [IPv6]:PORT")
         return address
 
     @field_validator("data_dir")

@@ -35,6 +35,10 @@ class Address:
         host, _, port = listen.rpartition(":")
         return cls(host.strip("[]"), int(port))
 
+    def nth(self, number: int) -> "Address":
+        """That of the nth of several processes: port after port, unless any free one will do."""
+        return self.with_port(self.port + number - 1 if self.port else 0)
+
     def with_port(self, port: int) -> "Address":
         """The same address with the port that was found free."""
         return Address(self.host, port, self.path)

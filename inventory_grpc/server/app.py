@@ -26,6 +26,7 @@ from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
 from inventory_grpc.server.quotas import Quotas, default_limits
 from inventory_grpc.server.reflection import add_reflection
+from inventory_grpc.server.state_metrics import State
 from inventory_grpc.server.sweeping import Sweeper
 from inventory_grpc.server.threads import DaemonThreads
 from inventory_grpc.server.tls import Certificates, tls_certificates
@@ -76,11 +77,12 @@ class Application:
         """Listen and answer. `settings.database_url` must be set.
 
         `share_port` lets other processes of this user listen on the same port. Raises
-        AddressTakenError, TlsFileError.
+        AddressTakenError, AddressUnusableError, TlsFileError.
         """
         certificates = tls_certificates(settings)
+        observing = Observing.open(settings)
         identifying = await Identifying.start(settings)
-        parts = _build(settings, identifying, share_port=share_port)
+        parts = _build(settings, identifying, observing, share_port=share_port)
         wanted = Address.parse(settings.listen)
         try:
             port = _open_port(parts.server, wanted, certificates)
@@ -94,7 +96,7 @@ class Application:
         parts.pruner.start()
         parts.sweeper.start()
         parts.watching.start()
-        parts.observing.start()
+        observing.start(_state(settings, parts, certificates))
         return cls(settings, parts, wanted if wanted.path else wanted.with_port(port))
 
     @property
@@ -131,12 +133,17 @@ class Application:
         return closed
 
 
-def _build(settings: Settings, identifying: Identifying | None, *, share_port: bool) -> _Parts:
+def _build(
+    settings: Settings,
+    identifying: Identifying | None,
+    observing: Observing,
+    *,
+    share_port: bool,
+) -> _Parts:
     assert settings.database_url is not None, "the caller knows the database"
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
-    observing = Observing.open(settings)
-    mutations = Mutations.start(settings, encode_refusal, resume_token)
+    mutations = Mutations.start(settings, encode_refusal, resume_token, observing.of_batches)
     fair = FairThreads(threads)
     reads = Reads.start(settings, fair.line(of_all))
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
@@ -174,6 +181,13 @@ def _open_port(server: grpc.aio.Server, address: Address, certificates: Certific
     if certificates is None:
         return server.add_insecure_port(str(address))
     return server.add_secure_port(str(address), certificates.credentials())
+
+
+def _state(settings: Settings, parts: _Parts, certificates: Certificates | None) -> State:
+    return State(
+        settings, parts.admission, parts.mutations, parts.reads, parts.threads, parts.watching,
+        parts.sweeper, parts.watch, parts.replica_watch, certificates, parts.observing.access_log,
+    )  # fmt: skip
 
 
 def _replica_watch(settings: Settings, reads: Reads) -> DatabaseWatch | None:

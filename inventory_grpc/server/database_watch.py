@@ -44,6 +44,11 @@ class DatabaseWatch:
         self._engine.dispose()
 
     @property
+    def servable(self) -> bool:
+        """Whether calls can succeed, as far as is known."""
+        return self._last is not None and self._last.ok
+
+    @property
     def _name(self) -> str:
         return "replica" if self._replica else "database"
 

@@ -1,28 +1,48 @@
-"""Everything that watches the calls of one server, put together."""
+"""Everything that watches the calls and batches of one server, put together."""
 
 from collections.abc import Sequence
 from typing import Self
 
+from inventory_grpc.engine.observer import BatchObserver
+from inventory_grpc.engine.request import Outcome
+from inventory_grpc.engine.ticket import Ticket
 from inventory_grpc.rpc.calls import Call, NoObserver, Observer, Observers
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.server.access_log import AccessLog
+from inventory_grpc.server.address import Address
+from inventory_grpc.server.batch_metrics import BatchMetrics
+from inventory_grpc.server.call_metrics import CallMetrics
 from inventory_grpc.server.logging import line_handler
+from inventory_grpc.server.metrics_port import MetricsPort
+from inventory_grpc.server.state_metrics import State
 from inventory_grpc.settings import Settings
 
 
 class Observing:
     """What the settings ask for. Belongs to one event loop."""
 
-    def __init__(self, access_log: AccessLog | None) -> None:
-        self._access_log = access_log
-        self._observers: list[Observers] = [each for each in (access_log,) if each is not None]
+    def __init__(self, access_log: AccessLog | None, port: MetricsPort | None) -> None:
+        """Use `open`."""
+        self.access_log = access_log
+        self._port = port
+        self._observers: list[Observers] = []
+        self._batch_observers: list[BatchObserver] = []
+        if access_log is not None:
+            self._observers.append(access_log)
+        if port is not None:
+            calls, batches = CallMetrics(), BatchMetrics()
+            port.add(calls)
+            port.add(batches)
+            self._observers.append(calls)
+            self._batch_observers.append(batches)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Nothing is written yet."""
+        """Nothing is told yet, but the port of metrics is taken. Raises StartError."""
         which = settings.access_log
         log = None if which == "off" else AccessLog(which, settings.log_level, line_handler())
-        return cls(log)
+        listen = settings.metrics_listen
+        return cls(log, None if listen is None else MetricsPort(Address.parse(listen)))
 
     def of(self, method: str) -> Observer:
         """See ``rpc.calls.Observers``."""
@@ -31,15 +51,27 @@ class Observing:
             return observers[0]
         return _Several(observers) if observers else NoObserver()
 
-    def start(self) -> None:
-        """Begin to tell."""
-        if self._access_log is not None:
-            self._access_log.start()
+    @property
+    def of_batches(self) -> BatchObserver | None:
+        """Who watches batches, if anybody does."""
+        if len(self._batch_observers) == 1:
+            return self._batch_observers[0]
+        return _OfBatches(self._batch_observers) if self._batch_observers else None
+
+    def start(self, state: State) -> None:
+        """Begin to tell, of that state, too."""
+        if self.access_log is not None:
+            self.access_log.start()
+        if self._port is not None:
+            self._port.add(state)
+            self._port.start()
 
     async def stop(self) -> None:
         """Tell what is left; the server has ended its calls before."""
-        if self._access_log is not None:
-            await self._access_log.stop()
+        if self.access_log is not None:
+            await self.access_log.stop()
+        if self._port is not None:
+            await self._port.stop()
 
 
 class _Several:
@@ -59,3 +91,20 @@ class _Several:
         """See ``rpc.calls.Observer``."""
         for observer in self._reversed:
             observer.ended(call, seconds)
+
+
+class _OfBatches:
+    """Several observers of batches."""
+
+    def __init__(self, observers: Sequence[BatchObserver]) -> None:
+        self._observers = tuple(observers)
+
+    def began(self, batch: Sequence[Ticket], lane: str) -> object:
+        """See ``engine.observer``."""
+        return [observer.began(batch, lane) for observer in self._observers]
+
+    def ended(self, token: object, batch: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        """See ``engine.observer``."""
+        assert isinstance(token, list)
+        for observer, each in zip(self._observers, token, strict=True):
+            observer.ended(each, batch, outcomes)

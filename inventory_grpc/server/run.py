@@ -20,7 +20,7 @@ from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line
 from inventory_grpc.server.signals import end_within, stop_on_signals
 from inventory_grpc.server.tls import tls_certificates
-from inventory_grpc.server.workers import supervise
+from inventory_grpc.server.workers import check_metrics_ports, supervise
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -72,6 +72,7 @@ async def _serve(settings: Settings) -> None:
     check_free(Address.parse(settings.listen))
     check_exposure(settings)
     check_access(settings)
+    check_metrics_ports(settings)
     # Several workers would each find it out for themselves, and be started again for ever.
     tls_certificates(settings)
     if not await _finished_before(stop, prepare_database(settings)):

@@ -11,6 +11,7 @@ left; and each reads by position, whoever gave it.
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -57,6 +58,12 @@ class Sequencer:
         self._thread = DaemonThreads(1, "sequencer")
         self._period = PERIOD_SECONDS_MIN
         self._is_away = False
+        self.assigned = 0
+        """Positions given by this process."""
+        self.is_behind = False
+        """There were more commits without a position than it gives at once."""
+        self.looked_at = 0.0
+        """When it looked last, in seconds since 1970; 0 = never."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -111,6 +118,9 @@ class Sequencer:
             feed.restart()
             return True
         self._is_away = False
+        self.assigned += news.assigned
+        self.is_behind = news.assigned == _COMMITS_MAX
+        self.looked_at = time.time()
         if news.changes or news.assigned:
             self._period = PERIOD_SECONDS_MIN
         # Whoever followed may have left since; then there is no place to go on from.

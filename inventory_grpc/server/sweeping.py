@@ -49,6 +49,10 @@ class Sweeper:
         self._holder = str(uuid.uuid4())
         self._setbacks = Setbacks()
         self._leads = False
+        self.passes = 0
+        """Looks of this process while it held the lease."""
+        self.due = 0
+        """Holds whose time was over when it looked last, as many as it looks for."""
         self._is_away = False
         self._task: asyncio.Task[None] | None = None
 
@@ -65,6 +69,11 @@ class Sweeper:
             given_back = in_thread(self._give_back, "sweeper")
             await asyncio.wait({given_back}, timeout=_GIVE_BACK_SECONDS_MAX)
         self._engine.dispose()
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this process that sweeps up."""
+        return self._leads and not self._is_away
 
     async def _run(self) -> None:
         while True:
@@ -108,6 +117,8 @@ class Sweeper:
         if leads != self._leads:
             _log.info("sweeping_started" if leads else "sweeping_left_to_another")
         self._leads = leads
+        self.passes += leads
+        self.due = len(due)
         return due
 
     def _note(self, results: Sequence[tuple[Chunk, BaseException | None]]) -> None:

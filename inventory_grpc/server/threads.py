@@ -22,8 +22,22 @@ class DaemonThreads(Executor):
     def __init__(self, count: int, name: str) -> None:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._count = count
-        for number in range(1, count + 1):
-            threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
+        self._busy = [False] * count
+        for number in range(count):
+            thread = threading.Thread(
+                target=self._serve, args=(number,), name=f"{name}-{number + 1}", daemon=True
+            )
+            thread.start()
+
+    @property
+    def busy(self) -> int:
+        """Threads at work."""
+        return sum(self._busy)
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that no thread has taken yet."""
+        return self._work.qsize()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run it in the next free thread, unless the future is cancelled before."""
@@ -47,9 +61,11 @@ class DaemonThreads(Executor):
         for _thread in range(self._count):
             self._work.put(None)
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
         while (run := self._work.get()) is not None:
+            self._busy[number] = True
             run()
+            self._busy[number] = False
 
 
 def in_thread(work: Callable[[], T], name: str) -> "asyncio.Future[T]":

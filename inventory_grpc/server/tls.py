@@ -85,6 +85,8 @@ class Certificates:
         self._serving = _Material.read(files)
         self._told = ""
         self._first = self._serving.checked(files)
+        self.expires = self._first.not_valid_after_utc
+        """When the certificate that is served runs out."""
 
     def credentials(self) -> grpc.ServerCredentials:
         """For `add_secure_port`; those of one port, which is told once of every exchange."""
@@ -119,6 +121,7 @@ class Certificates:
         if problem := _untimely(own):
             raise TlsFileError(self._files.certificate, problem)
         self._serving, self._told = found, ""
+        self.expires = own.not_valid_after_utc
         _log.info("tls_certificate", **_described(own))
         return found.configuration()
 

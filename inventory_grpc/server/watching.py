@@ -27,7 +27,7 @@ class Watching:
         feed, log = Feed(settings.watch_queue_max), ChangeLog.start(settings)
         self._feed, self._log = feed, log
         self._threads = DaemonThreads(CATCH_UP_THREADS, "catch-up")
-        self._sequencer = Sequencer(settings.database_url, feed, log)
+        self.sequencer = Sequencer(settings.database_url, feed, log)
         mutations.on_commit(feed.committed)
         self.admission = Admission(settings.watch_streams_max, "watch_streams")
         """Its own: a stream must not take the place of calls for as long as it lasts."""
@@ -36,7 +36,12 @@ class Watching:
 
     def start(self) -> None:
         """Begin to follow the database."""
-        self._sequencer.start()
+        self.sequencer.start()
+
+    @property
+    def longest_lag(self) -> int:
+        """Changes that wait for the stream that is furthest behind."""
+        return self._feed.longest_lag
 
     def drain(self) -> None:
         """Take no stream more, and end those there are with a checkpoint."""
@@ -50,6 +55,6 @@ class Watching:
 
     async def stop(self) -> None:
         """End; the server has ended its calls before."""
-        await self._sequencer.stop()
+        await self.sequencer.stop()
         self._threads.shutdown()
         self._log.close()

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from inventory_grpc.server.address import Address, reserve
+from inventory_grpc.server.address import Address, check_free, reserve
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -41,9 +41,8 @@ async def supervise(
     """
     with ExitStack() as port:
         address = reserve(Address.parse(settings.listen), port)
-        own = {"listen": str(address), "workers": 1, "migrate": False, "demo": False}
-        told = settings.model_copy(update=own).model_dump_json().encode()
-        workers = [_Worker(number, told) for number in range(1, settings.workers + 1)]
+        numbers = range(1, settings.workers + 1)
+        workers = [_Worker(number, _told(settings, address, number)) for number in numbers]
         keeping = [asyncio.create_task(worker.keep()) for worker in workers]
         announcing = asyncio.create_task(_announce(workers, address, on_ready))
         await stop.wait()
@@ -56,6 +55,25 @@ async def supervise(
             worker.kill()
         if late:
             await asyncio.wait(late)
+
+
+def check_metrics_ports(settings: Settings) -> None:
+    """See that all of them are free. Raises AddressTakenError, AddressUnusableError.
+
+    Workers that find it out for themselves would be started again for ever.
+    """
+    if settings.metrics_listen is not None:
+        first = Address.parse(settings.metrics_listen)
+        for number in range(1, settings.workers + 1):
+            check_free(first.nth(number))
+
+
+def _told(settings: Settings, address: Address, number: int) -> bytes:
+    """The settings of one worker."""
+    own = {"listen": str(address), "workers": 1, "migrate": False, "demo": False}
+    if settings.metrics_listen is not None:
+        own["metrics_listen"] = str(Address.parse(settings.metrics_listen).nth(number))
+    return settings.model_copy(update=own).model_dump_json().encode()
 
 
 async def _announce(

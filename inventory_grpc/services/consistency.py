@@ -22,6 +22,10 @@ class Consistency:
 
     def __init__(self, database: ReadDatabase) -> None:
         self._database = database
+        self.checked = 0
+        """Checks of all products that came to their end."""
+        self.violations = 0
+        """Found by checks, of all or of some products."""
 
     def check(
         self, keys: Sequence[ProductKey], time_left: TimeLeft
@@ -36,8 +40,10 @@ class Consistency:
                 looked = consistency.look_at(conn, chosen)
             found = [each for level, facts in looked.suspects for each in violations(level, facts)]
             total = _added(total, looked, len(found))
+            self.violations += len(found)
             yield from found
             yield None
+        self.checked += not keys
         yield total
 
     def _ranges(self, keys: Sequence[ProductKey], time_left: TimeLeft) -> Iterator[Range]:

@@ -124,6 +124,11 @@ class Feed:
         """Whether somebody wants to know what is committed."""
         return bool(self._readers)
 
+    @property
+    def longest_lag(self) -> int:
+        """Changes that wait for the stream that is furthest behind. Safe for any thread."""
+        return max((reader.lag for reader in list(self._readers)), default=0)
+
     def enter(self, wanted: ChangeFilter) -> Reader:
         """One more stream, which has to ``leave``."""
         reader = Reader(self, wanted)

@@ -1,5 +1,6 @@
 """Everything that can be read, over one pool of connections, and one to a replica."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Self
 
@@ -28,6 +29,9 @@ class Reads:
         """
         tokens = PageTokens()
         self._database = database
+        self._databases = {"primary": database}
+        if replica is not None:
+            self._databases["replica"] = replica
         self._replica = None if replica is None else ReplicaFirst(replica, database)
         source = self._replica or database
         self.products = Products(source, tokens, threads)
@@ -50,6 +54,11 @@ class Reads:
         """Whether the replica can be read now; until it is said, nothing is read from it."""
         assert self._replica is not None, "there is one"
         self._replica.replica_is_well = well
+
+    @property
+    def connections(self) -> Mapping[str, tuple[int, int]]:
+        """How many are in use and how many idle, to the primary and to the replica if any."""
+        return {name: each.connections for name, each in self._databases.items()}
 
     def close(self) -> None:
         """Closes the connections that are idle; call it when no read is running."""

@@ -8,14 +8,14 @@ one transaction), so that nothing is left behind in a session that a pooler may 
 import select
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast
 
 import psycopg2
 from psycopg2.extensions import new_type, register_type
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from inventory_grpc.domain.errors import DatabaseUnavailable, Overloaded
 from inventory_grpc.store.failures import Failure, failure_of
@@ -87,6 +87,12 @@ class ReadDatabase:
             raise _translated(error, error.orig) from error
         except psycopg2.Error as error:
             raise _translated(error, error) from error
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many are in use, and how many idle."""
+        pool = cast("QueuePool", self._engine.pool)
+        return pool.checkedout(), pool.checkedin()
 
     def close(self) -> None:
         """Closes the idle connections; those in use close when they are given back."""

@@ -44,9 +44,10 @@ LAYERS: Final = {
     "health": _layer(libraries="grpc grpc_health"),
     "embedded": _layer(),
     "server": _layer(
-        *("demo", "domain", "identity", "rpc", "services", "settings", "store"),
-        libraries="cryptography google grpc grpc_health grpc_reflection sqlalchemy structlog "
-        "uvloop",
+        *("demo", "domain", "engine.observer", "engine.request", "engine.ticket", "identity"),
+        *("rpc", "services", "settings", "store"),
+        libraries="cryptography google grpc grpc_health grpc_reflection prometheus_client "
+        "sqlalchemy structlog uvloop",
     ),
     "identity": _layer("domain", "settings", libraries="cryptography jwt pydantic"),
     "demo": _layer("domain", "engine.request", "services"),
