@@ -1,6 +1,7 @@
 """The `inventory-grpc` command: serve, migrate, health, check, repair, watch, key, version."""
 
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -13,7 +14,8 @@ except ModuleNotFoundError as missing:
         "the server is not installed: pip install 'inventory_grpc[server]'"
     ) from missing
 
-from inventory_grpc.flags import read_settings, with_settings
+from inventory_grpc.dial import Dial, DialError
+from inventory_grpc.flags import read_settings, with_dial, with_settings
 from inventory_grpc.settings import Settings
 
 app = typer.Typer(
@@ -81,18 +83,27 @@ app.command("migrate")(with_settings(migrate))
 
 
 @app.command()
+@with_dial
 def health(
+    *,
     listen: Annotated[
         str | None,
         typer.Option(envvar="INVENTORY_LISTEN", help="Address of the server, as it was told."),
     ] = None,
     timeout_seconds: Annotated[float, typer.Option(min=0.1, help="How long to wait.")] = 3.0,
+    dial: Dial,
 ) -> None:
-    """Ask a running server for its health; exits with 0 only when it is serving."""
+    """Ask a running server for its health; exits with 0 only when it is serving.
+
+    Where one with TLS listens here, its certificate file says whom to trust.
+    """
     from inventory_grpc.health import check  # noqa: PLC0415
 
     settings = read_settings({} if listen is None else {"listen": listen})
-    status = check(dial_target(settings.listen), timeout_seconds)
+    try:
+        status = check(dial_target(settings.listen), dial.or_else(_own(settings)), timeout_seconds)
+    except DialError as error:
+        raise typer.Exit(_failed(error)) from None
     typer.echo(status)
     raise typer.Exit(0 if status == "SERVING" else 1)
 
@@ -104,6 +115,7 @@ _Products = Annotated[
 
 
 @app.command()
+@with_dial
 def check(
     *,
     target: Annotated[
@@ -117,6 +129,7 @@ def check(
         float | None,
         typer.Option(min=0.1, help="How long to wait for the end. [default: no limit]"),
     ] = None,
+    dial: Dial,
 ) -> None:
     """Have a running server prove that counters, ledger, orders and holds agree.
 
@@ -124,8 +137,8 @@ def check(
     """
     from inventory_grpc.cli_check import check as run_check  # noqa: PLC0415
 
-    server = target or dial_target(read_settings({}).listen)
-    raise typer.Exit(run_check(server, product or (), output, timeout_seconds))
+    server, how = _reached(target, dial)
+    raise typer.Exit(run_check(server, how, product or (), output, timeout_seconds))
 
 
 @app.command()
@@ -155,6 +168,7 @@ def repair(
 
 
 @app.command()
+@with_dial
 def watch(
     *,
     target: Annotated[
@@ -173,6 +187,7 @@ def watch(
     output: Annotated[Literal["text", "json"], typer.Option(help="One line or object each.")] = (
         "text"
     ),
+    dial: Dial,
 ) -> None:
     """Show every change that a running server commits, until Ctrl-C.
 
@@ -184,8 +199,8 @@ def watch(
     kinds = [each.upper() for each in kind or ()]
     if unknown := [each for each in kinds if each not in KINDS]:
         raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(KINDS)}")
-    server = target or dial_target(read_settings({}).listen)
-    raise typer.Exit(Watch(server, kinds, output).run(resume_token))
+    server, how = _reached(target, dial)
+    raise typer.Exit(Watch(server, how, kinds, output).run(resume_token))
 
 
 @app.command()
@@ -208,6 +223,31 @@ def dial_target(listen: str) -> str:
     """The address a client on the same machine dials for a server that listens there."""
     host, separator, port = listen.rpartition(":")
     return _WILDCARD_HOSTS.get(host, host) + separator + port
+
+
+def _reached(target: str | None, dial: Dial) -> tuple[str, Dial]:
+    """The server that is meant, and how to call it: by its own settings if it listens here."""
+    if target is not None:
+        return target, dial
+    settings = read_settings({})
+    return dial_target(settings.listen), dial.or_else(_own(settings))
+
+
+def _own(settings: Settings) -> Dial:
+    """TLS as a server with these settings wants it; it shows its own certificate if it has to."""
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    if certificate is None:
+        return Dial()
+    from inventory_grpc.server.errors import TlsFileError  # noqa: PLC0415
+    from inventory_grpc.server.tls import name_in  # noqa: PLC0415
+
+    try:
+        trusting = Dial(tls_ca=certificate, tls_server_name=name_in(certificate))
+    except TlsFileError as error:
+        raise typer.Exit(_failed(error)) from None
+    if settings.tls_client_ca_file is None:
+        return trusting
+    return replace(trusting, tls_certificate=certificate, tls_key=key)
 
 
 def _repair(settings: Settings, products: list[str], *, apply: bool) -> int:

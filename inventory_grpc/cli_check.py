@@ -8,6 +8,7 @@ from typing import Final, Literal, cast
 
 import grpc
 
+from inventory_grpc.dial import Dial, DialError
 from inventory_grpc.v1.common_pb2 import ProductKey
 from inventory_grpc.v1.stock_pb2 import CheckConsistencyRequest, CheckConsistencyResponse
 from inventory_grpc.v1.stock_pb2_grpc import StockServiceStub
@@ -21,7 +22,11 @@ _NOT_CHECKED: Final = 2
 
 
 def check(
-    target: str, products: Sequence[str], output: Output, timeout_seconds: float | None
+    target: str,
+    dial: Dial,
+    products: Sequence[str],
+    output: Output,
+    timeout_seconds: float | None,
 ) -> int:
     """Print what the server at `target` finds; 0 nothing, 1 violations, 2 it could not check."""
     request = CheckConsistencyRequest(
@@ -30,16 +35,18 @@ def check(
             for each in products
         ]
     )
-    with grpc.insecure_channel(target) as channel:
-        answers = StockServiceStub(channel).CheckConsistency(request, timeout=timeout_seconds)
-        last = None
-        try:
-            for last in answers:
+    last = None
+    try:
+        with dial.channel(target) as channel:
+            checking = StockServiceStub(channel).CheckConsistency
+            for last in checking(request, timeout=timeout_seconds, metadata=dial.metadata()):
                 sys.stdout.write(_line(last, output))
-        except grpc.RpcError as error:
-            # What a call raises is also the finished call itself, which knows its code.
-            call = cast("grpc.Call", error)
-            return _failed(target, f"{call.code().name}: {call.details()}")
+    except DialError as error:
+        return _failed(target, str(error))
+    except grpc.RpcError as error:
+        # What a call raises is also the finished call itself, which knows its code.
+        call = cast("grpc.Call", error)
+        return _failed(target, f"{call.code().name}: {call.details()}")
     if last is None or not last.HasField("summary"):
         return _failed(target, "its answer has no end")
     return _VIOLATIONS if last.summary.violations else _CLEAN

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from inventory_grpc.dial import Dial, DialError
 from inventory_grpc.v1.changes_pb2 import (
     Change,
     ChangeFilter,
@@ -39,8 +40,9 @@ _REFUSED: Final = 1
 class Watch:
     """Follows until Ctrl-C, through restarts of the server; then says how to go on."""
 
-    def __init__(self, target: str, kinds: Sequence[str], output: Output) -> None:
+    def __init__(self, target: str, dial: Dial, kinds: Sequence[str], output: Output) -> None:
         self._target = target
+        self._dial = dial
         self._filter = ChangeFilter(kinds=[ChangeKind.Value(f"CHANGE_KIND_{k}") for k in kinds])
         self._line = _json if output == "json" else _text
         self._token = ""
@@ -51,8 +53,11 @@ class Watch:
         # As a service manager ends it; a shell in the background may have it ignore Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with grpc.insecure_channel(self._target) as channel:
+            with self._dial.channel(self._target) as channel:
                 return self._follow(ChangeServiceStub(channel))
+        except DialError as error:
+            sys.stderr.write(f"{self._target}: {error}\n")
+            return _REFUSED
         except KeyboardInterrupt:
             return _STOPPED
         finally:
@@ -81,7 +86,7 @@ class Watch:
 
     def _print(self, changes: ChangeServiceStub) -> None:
         request = WatchChangesRequest(resume_token=self._token, filter=self._filter)
-        for answer in changes.WatchChanges(request):
+        for answer in changes.WatchChanges(request, metadata=self._dial.metadata()):
             if answer.HasField("change"):
                 sys.stdout.write(self._line(answer))
                 sys.stdout.flush()

@@ -5,13 +5,18 @@ from typing import cast
 import grpc
 from grpc_health.v1 import health_pb2
 
+from inventory_grpc.dial import Dial
+
 _METHOD = "/grpc.health.v1.Health/Check"
 
 
-def check(target: str, timeout_seconds: float) -> str:
-    """The status of the server at `target`, such as SERVING, or the code of the failed call."""
+def check(target: str, dial: Dial, timeout_seconds: float) -> str:
+    """The status of the server at `target`, such as SERVING, or the code of the failed call.
+
+    Nobody has to say who asks. Raises DialError.
+    """
     request = health_pb2.HealthCheckRequest()
-    with grpc.insecure_channel(target) as channel:
+    with dial.channel(target) as channel:
         call = channel.unary_unary(
             _METHOD,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,

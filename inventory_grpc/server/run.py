@@ -17,7 +17,7 @@ from inventory_grpc.server.errors import StartError
 from inventory_grpc.server.exposure import check_exposure
 from inventory_grpc.server.identifying import check_access
 from inventory_grpc.server.prepare import prepare_database
-from inventory_grpc.server.ready import command_line
+from inventory_grpc.server.ready import command_line, entrance
 from inventory_grpc.server.signals import end_within, stop_on_signals
 from inventory_grpc.server.tls import tls_certificates
 from inventory_grpc.server.workers import check_metrics_ports, supervise
@@ -51,7 +51,8 @@ def serve_as_worker(settings: Settings, on_ready: OnReady) -> int:
 def announce(settings: Settings, address: Address) -> None:
     """Print the line to paste, the only one on standard output."""
     _log.info("ready", listen=str(address), hint="the line on standard output is a call to paste")
-    line = command_line(address, demo_sku=ORDERED_SKU if settings.demo else None)
+    sku = ORDERED_SKU if settings.demo else None
+    line = command_line(address, demo_sku=sku, entrance=entrance(settings))
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

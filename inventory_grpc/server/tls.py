@@ -142,6 +142,21 @@ def tls_certificates(settings: Settings) -> Certificates | None:
     return Certificates(files)
 
 
+def name_in(certificate_file: Path) -> str | None:
+    """A name that a caller can expect in the certificate. Raises TlsFileError."""
+    own = _certificates(_read(certificate_file), certificate_file)[0]
+    try:
+        names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+    hosts = [
+        *names.get_values_for_type(x509.DNSName),
+        *(str(ip) for ip in names.get_values_for_type(x509.IPAddress)),
+    ]
+    # Whatever stands there matches a wildcard.
+    return hosts[0].replace("*", "any") if hosts else None
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

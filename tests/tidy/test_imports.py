@@ -28,20 +28,21 @@ LAYERS: Final = {
     "__init__": _layer(),
     "__main__": _layer("cli"),
     "cli": _layer(
-        *("cli_check", "cli_repair", "cli_watch", "embedded", "flags", "health"),
+        *("cli_check", "cli_repair", "cli_watch", "dial", "embedded", "flags", "health"),
         *("identity.api_keys", "server", "settings", "store.migrate"),
         libraries="sqlalchemy typer",
     ),
-    "cli_check": _layer("v1", libraries="grpc"),
+    "cli_check": _layer("dial", "v1", libraries="grpc"),
     "cli_repair": _layer("cli_check", "domain", "services", "settings", "store.background"),
-    "cli_watch": _layer("v1", libraries="google grpc"),
-    "flags": _layer("settings", libraries="pydantic typer"),
+    "cli_watch": _layer("dial", "v1", libraries="google grpc"),
+    "dial": _layer(libraries="grpc"),
+    "flags": _layer("dial", "settings", libraries="pydantic typer"),
     "settings": _layer(
         *("settings_access", "settings_connections"), libraries="pydantic pydantic_settings"
     ),
     "settings_access": _layer(libraries="pydantic pydantic_settings"),
     "settings_connections": _layer(libraries="pydantic pydantic_settings"),
-    "health": _layer(libraries="grpc grpc_health"),
+    "health": _layer("dial", libraries="grpc grpc_health"),
     "embedded": _layer(),
     "server": _layer(
         *("demo", "domain", "engine.observer", "engine.request", "engine.ticket", "identity"),

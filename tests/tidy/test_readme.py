@@ -1,8 +1,10 @@
 """The README names only what is there: tests, files, flags and refusals."""
 
+import dataclasses
 import re
 from typing import Final
 
+from inventory_grpc.dial import Dial
 from inventory_grpc.domain.errors import Unavailable
 from inventory_grpc.settings import Settings
 from tests.tidy.sources import PACKAGE, ROOT
@@ -30,7 +32,8 @@ _NO_SETTINGS: Final = {"help", "apply"}
 def test_every_flag_is_a_setting() -> None:
     run = _TEXT[_TEXT.index("## Run") : _TEXT.index("## Not there yet")]
     flags = {flag.removeprefix("no-") for flag in re.findall(r"`?--([a-z][a-z-]+)", run)}
-    assert flags <= {name.replace("_", "-") for name in Settings.model_fields} | _NO_SETTINGS
+    ours = {*Settings.model_fields, *(each.name for each in dataclasses.fields(Dial))}
+    assert flags <= {name.replace("_", "-") for name in ours} | _NO_SETTINGS
 
 
 def test_every_unavailable_reason_says_what_to_do() -> None:
