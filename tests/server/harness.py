@@ -181,8 +181,14 @@ def running(log: Path, *flags: str, **settings: str) -> Iterator[Server]:
 def read_line(process: subprocess.Popen[str], seconds_max: float) -> str:
     """The next line the process prints; empty when it ends or says nothing for so long."""
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], seconds_max)
-    return process.stdout.readline() if ready else ""
+    pipe, line, deadline = process.stdout.fileno(), b"", time.monotonic() + seconds_max
+    # Byte by byte: a buffer would take the next lines, too, and `select` knows of the pipe alone.
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready or not (byte := os.read(pipe, 1)):
+            break
+        line += byte
+    return line.decode()
 
 
 def target_of(line: str, log: Path) -> str:
