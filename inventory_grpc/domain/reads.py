@@ -82,6 +82,30 @@ class MovementQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class MovementGroup:
+    """Movements of one location, kind, reason and caller, added up."""
+
+    location_id: str
+    kind: int
+    reason: int
+    actor: str
+    movements: int
+    on_hand_delta: int
+    allocated_delta: int
+    held_delta: int
+    first_time: datetime
+    last_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MovementSummary:
+    """All movements that were asked for: by group, and those of the smaller groups together."""
+
+    groups: Sequence[MovementGroup]
+    others: MovementGroup | None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderQuery:
     """Which orders, newest first."""
 

@@ -51,7 +51,7 @@ _SCANS: Final[Mapping[str, str]] = {
     "LocationService": "ListLocations",
     "OrderService": "ListOrders ListOrderEvents",
     "ProductService": "ListProducts",
-    "StockService": "ListStockLevels ListStockMovements CheckConsistency",
+    "StockService": "ListStockLevels ListStockMovements GetStockMovementSummary CheckConsistency",
 }
 
 

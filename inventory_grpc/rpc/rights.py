@@ -21,6 +21,7 @@ _ENTRIES: Final = (
     (Role.READER, _PRODUCTS, "GetProduct BatchGetProducts ListProducts"),
     (Role.READER, _LOCATIONS, "GetLocation ListLocations"),
     (Role.READER, _STOCK, "GetStockLevel ListStockLevels BatchGetAvailability ListStockMovements"),
+    (Role.READER, _STOCK, "GetStockMovementSummary"),
     (Role.READER, _HOLDS, "GetHold ListHolds"),
     (Role.READER, _ORDERS, "GetOrder BatchGetOrders ListOrders ListOrderEvents"),
     (Role.READER, _CHANGES, "WatchChanges"),

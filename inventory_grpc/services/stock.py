@@ -5,6 +5,8 @@ from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 from inventory_grpc.domain.errors import (
     HoldNotFound,
     LocationNotFound,
@@ -16,6 +18,7 @@ from inventory_grpc.domain.reads import (
     Availability,
     AvailabilitySnapshot,
     MovementQuery,
+    MovementSummary,
     Page,
     PageRequest,
     StockLevelQuery,
@@ -139,16 +142,19 @@ class Stock:
         with self._database.begin(time_left) as conn:
             require(conn, request.min_token)
             after = self._tokens.position(conn, query, request.token)
-            product_id = product_id_of(conn, query.product)
-            require_locations(conn, [query.location_id] if query.location_id else [])
-            if query.order_id and not order_exists(conn, query.order_id):
-                raise OrderNotFound([query.order_id])
-            if query.hold_id and not hold_exists(conn, query.hold_id):
-                raise HoldNotFound([query.hold_id])
+            product_id = _product_of_known(conn, query)
             rows = movements.page(conn, query, product_id, after, request.size + 1)
             total = movements.count(conn, query, product_id) if request.include_total else None
             sealer = self._tokens.sealer(conn, query, _movement_position)
         return page_of(rows, request, sealer, total)
+
+    def movement_summary(
+        self, query: MovementQuery, min_token: str, time_left: float | None
+    ) -> MovementSummary:
+        """Movements added up. Raises Product-, Location-, Order- or HoldNotFound."""
+        with self._database.begin(time_left) as conn:
+            require(conn, min_token)
+            return movements.summary(conn, query, _product_of_known(conn, query))
 
 
 class _Looked:
@@ -180,6 +186,17 @@ class _Looked:
         return AvailabilitySnapshot(
             list(present.values()), missing, self._moment, self._resume_token
         )
+
+
+def _product_of_known(conn: Connection, query: MovementQuery) -> str:
+    """The id of the product, or nothing; whatever else is named exists, too."""
+    product_id = product_id_of(conn, query.product)
+    require_locations(conn, [query.location_id] if query.location_id else [])
+    if query.order_id and not order_exists(conn, query.order_id):
+        raise OrderNotFound([query.order_id])
+    if query.hold_id and not hold_exists(conn, query.hold_id):
+        raise HoldNotFound([query.hold_id])
+    return product_id
 
 
 def _movement_position(movement: StockMovement) -> Position:

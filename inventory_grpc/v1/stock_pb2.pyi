@@ -1251,6 +1251,146 @@ class ListStockMovementsResponse(message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
 
 @typing.final
+class GetStockMovementSummaryRequest(message.Message):
+    """Request of GetStockMovementSummary."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    MIN_TOKEN_FIELD_NUMBER: builtins.int
+    min_token: builtins.str
+    """A resume_token: the answer includes what it stands for, and the call waits for that until its
+    deadline (DEADLINE_EXCEEDED). INVALID_FIELD if another database made it.
+    """
+    @builtins.property
+    def filter(self) -> StockMovementFilter:
+        """Which movements; filter.product is required."""
+
+    def __init__(
+        self,
+        *,
+        filter: StockMovementFilter | None = ...,
+        min_token: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "min_token", b"min_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class StockMovementSummary(message.Message):
+    """Movements added up."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Group(message.Message):
+        """Movements of one location, kind, reason and caller."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        LOCATION_ID_FIELD_NUMBER: builtins.int
+        KIND_FIELD_NUMBER: builtins.int
+        REASON_FIELD_NUMBER: builtins.int
+        ACTOR_FIELD_NUMBER: builtins.int
+        MOVEMENTS_FIELD_NUMBER: builtins.int
+        ON_HAND_DELTA_FIELD_NUMBER: builtins.int
+        ALLOCATED_DELTA_FIELD_NUMBER: builtins.int
+        HELD_DELTA_FIELD_NUMBER: builtins.int
+        FIRST_TIME_FIELD_NUMBER: builtins.int
+        LAST_TIME_FIELD_NUMBER: builtins.int
+        location_id: builtins.str
+        """The location."""
+        kind: MovementKind.ValueType
+        """What they did."""
+        reason: AdjustmentReason.ValueType
+        """Set for adjustments."""
+        actor: builtins.str
+        """Who caused them; `system:expiry` for HOLD_EXPIRED."""
+        movements: builtins.int
+        """How many there are."""
+        on_hand_delta: builtins.int
+        """Their changes of on_hand, summed."""
+        allocated_delta: builtins.int
+        """Their changes of allocated, summed."""
+        held_delta: builtins.int
+        """Their changes of held, summed."""
+        @builtins.property
+        def first_time(self) -> timestamp_pb2.Timestamp:
+            """The earliest occur_time."""
+
+        @builtins.property
+        def last_time(self) -> timestamp_pb2.Timestamp:
+            """The latest occur_time."""
+
+        def __init__(
+            self,
+            *,
+            location_id: builtins.str = ...,
+            kind: MovementKind.ValueType = ...,
+            reason: AdjustmentReason.ValueType = ...,
+            actor: builtins.str = ...,
+            movements: builtins.int = ...,
+            on_hand_delta: builtins.int = ...,
+            allocated_delta: builtins.int = ...,
+            held_delta: builtins.int = ...,
+            first_time: timestamp_pb2.Timestamp | None = ...,
+            last_time: timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["first_time", b"first_time", "last_time", b"last_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["actor", b"actor", "allocated_delta", b"allocated_delta", "first_time", b"first_time", "held_delta", b"held_delta", "kind", b"kind", "last_time", b"last_time", "location_id", b"location_id", "movements", b"movements", "on_hand_delta", b"on_hand_delta", "reason", b"reason"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    OTHERS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def groups(self) -> containers.RepeatedCompositeFieldContainer[StockMovementSummary.Group]:
+        """At most 1,000, by location_id, those of most movements first."""
+
+    @builtins.property
+    def others(self) -> StockMovementSummary.Group:
+        """The groups beyond those of most movements, in one without a location, kind, reason or actor;
+        unset if there are none.
+        """
+
+    def __init__(
+        self,
+        *,
+        groups: abc.Iterable[StockMovementSummary.Group] | None = ...,
+        others: StockMovementSummary.Group | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["others", b"others"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["groups", b"groups", "others", b"others"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetStockMovementSummaryResponse(message.Message):
+    """Answer of GetStockMovementSummary."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SUMMARY_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def summary(self) -> StockMovementSummary:
+        """The summary; without groups if no movement matches."""
+
+    def __init__(
+        self,
+        *,
+        summary: StockMovementSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class CheckConsistencyRequest(message.Message):
     """Request of CheckConsistency."""
 

@@ -89,6 +89,12 @@ READS: Final[dict[str, Ask]] = {
         server.stock.ListStockMovements,
         stock_pb2.ListStockMovementsRequest(),
     ),
+    "GetStockMovementSummary": lambda server, shop: (
+        server.stock.GetStockMovementSummary,
+        stock_pb2.GetStockMovementSummaryRequest(
+            filter=stock_pb2.StockMovementFilter(product=_key(shop))
+        ),
+    ),
     "GetHold": lambda server, shop: (
         server.holds.GetHold,
         holds_pb2.GetHoldRequest(hold_id=shop.hold_id),

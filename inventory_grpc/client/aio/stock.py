@@ -1,6 +1,7 @@
 """StockService."""
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import Unpack
 
 from inventory_grpc.client import requests
@@ -12,6 +13,7 @@ from inventory_grpc.client.options import Batch, Read, VersionedWrite, Write
 from inventory_grpc.client.values import (
     AdjustmentReasonName,
     ProductRef,
+    moment,
     product_key,
     product_keys,
 )
@@ -25,6 +27,8 @@ from inventory_grpc.v1.stock_pb2 import (
     CheckConsistencyResponse,
     GetStockLevelRequest,
     GetStockLevelResponse,
+    GetStockMovementSummaryRequest,
+    GetStockMovementSummaryResponse,
     ListStockLevelsRequest,
     ListStockLevelsResponse,
     ListStockMovementsRequest,
@@ -188,6 +192,29 @@ class AsyncStock(AsyncCaller):
         request = ListStockMovementsRequest(filter=matching)
         method = self._stock.ListStockMovements
         return self._list(method, request, lambda page: page.movements, listing)
+
+    async def get_stock_movement_summary(
+        self,
+        product: ProductRef,
+        location_id: str = "",
+        *,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        **options: Unpack[Read],
+    ) -> GetStockMovementSummaryResponse:
+        """Add up a product's movements by location, kind, reason and caller.
+
+        From start_time on and up to end_time, which is not included; with time zones.
+        Raises ProductNotFound, LocationNotFound.
+        """
+        matching = StockMovementFilter(
+            product=product_key(product),
+            location_id=location_id,
+            start_time=moment(start_time),
+            end_time=moment(end_time),
+        )
+        request = GetStockMovementSummaryRequest(filter=matching)
+        return await self._read(self._stock.GetStockMovementSummary, request, options)
 
     def check_consistency(
         self, products: Iterable[ProductRef] = (), *, timeout: float | None = None

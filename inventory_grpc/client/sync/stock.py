@@ -2,6 +2,7 @@
 """StockService."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Unpack
 
 from inventory_grpc.client import requests
@@ -13,6 +14,7 @@ from inventory_grpc.client.sync.pages import Pages
 from inventory_grpc.client.values import (
     AdjustmentReasonName,
     ProductRef,
+    moment,
     product_key,
     product_keys,
 )
@@ -26,6 +28,8 @@ from inventory_grpc.v1.stock_pb2 import (
     CheckConsistencyResponse,
     GetStockLevelRequest,
     GetStockLevelResponse,
+    GetStockMovementSummaryRequest,
+    GetStockMovementSummaryResponse,
     ListStockLevelsRequest,
     ListStockLevelsResponse,
     ListStockMovementsRequest,
@@ -189,6 +193,29 @@ class Stock(Caller):
         request = ListStockMovementsRequest(filter=matching)
         method = self._stock.ListStockMovements
         return self._list(method, request, lambda page: page.movements, listing)
+
+    def get_stock_movement_summary(
+        self,
+        product: ProductRef,
+        location_id: str = "",
+        *,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
+        **options: Unpack[Read],
+    ) -> GetStockMovementSummaryResponse:
+        """Add up a product's movements by location, kind, reason and caller.
+
+        From start_time on and up to end_time, which is not included; with time zones.
+        Raises ProductNotFound, LocationNotFound.
+        """
+        matching = StockMovementFilter(
+            product=product_key(product),
+            location_id=location_id,
+            start_time=moment(start_time),
+            end_time=moment(end_time),
+        )
+        request = GetStockMovementSummaryRequest(filter=matching)
+        return self._read(self._stock.GetStockMovementSummary, request, options)
 
     def check_consistency(
         self, products: Iterable[ProductRef] = (), *, timeout: float | None = None

@@ -80,9 +80,8 @@ def stock_levels(request: stock_pb2.ListStockLevelsRequest, found: Violations) -
     )
 
 
-def movements(request: stock_pb2.ListStockMovementsRequest, found: Violations) -> MovementQuery:
-    """Filter of ListStockMovements."""
-    given = request.filter
+def movements(given: stock_pb2.StockMovementFilter, found: Violations) -> MovementQuery:
+    """Filter of ListStockMovements and GetStockMovementSummary."""
     return MovementQuery(
         product=_product(given.product if given.HasField("product") else None, found),
         location_id=validate.optional_location_id(given.location_id, found, _AT, "location_id"),

@@ -8,11 +8,12 @@ from typing import Final, Literal, Protocol
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.model import StockLevel
-from inventory_grpc.domain.reads import AsOf, Availability
+from inventory_grpc.domain.reads import AsOf, Availability, MovementGroup
 from inventory_grpc.rpc import convert, validate
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reads.answers import (
     Call,
+    bounded,
     bounded_bytes,
     fill,
     min_token,
@@ -98,12 +99,31 @@ class StockReads:
     ) -> stock_pb2.ListStockMovementsResponse:
         """One page, newest first."""
         found = Violations()
-        query, part = filters.movements(request, found), page_request(request, found)
+        query, part = filters.movements(request.filter, found), page_request(request, found)
         found.refuse_if_any()
         page = self.reads.stock.movements_page(query, part, context.time_remaining())
         response = stock_pb2.ListStockMovementsResponse(total_size=page.total)
         response.next_page_token = fill(response.movements, page, convert.movement)
         return response
+
+    def GetStockMovementSummary(  # noqa: N802
+        self, request: stock_pb2.GetStockMovementSummaryRequest, context: Call
+    ) -> stock_pb2.GetStockMovementSummaryResponse:
+        """Movements of one product, added up."""
+        found = Violations()
+        query, since = filters.movements(request.filter, found), min_token(request, found)
+        if not request.filter.HasField("product"):
+            found.add("filter.product", "is required: product_id or sku")
+        found.refuse_if_any()
+        summary = self.reads.stock.movement_summary(query, since, context.time_remaining())
+        response = stock_pb2.GetStockMovementSummaryResponse()
+        target = response.summary
+        target.SetInParent()
+        for group in summary.groups:
+            _movement_group(group, target.groups.add())
+        if summary.others is not None:
+            _movement_group(summary.others, target.others)
+        return bounded(response)
 
 
 class _AsOfRequest(Protocol):
@@ -138,6 +158,19 @@ def _location_ids(ids: Sequence[str], found: Violations) -> list[str]:
     return [
         validate.location_id(ids[index], found, "", f"location_ids[{index}]") for index in looked_at
     ]
+
+
+def _movement_group(source: MovementGroup, into: stock_pb2.StockMovementSummary.Group) -> None:
+    into.location_id = source.location_id
+    into.kind = stock_pb2.MovementKind.ValueType(source.kind)
+    into.reason = stock_pb2.AdjustmentReason.ValueType(source.reason)
+    into.actor = source.actor
+    into.movements = source.movements
+    into.on_hand_delta = source.on_hand_delta
+    into.allocated_delta = source.allocated_delta
+    into.held_delta = source.held_delta
+    into.first_time.CopyFrom(convert.timestamp(source.first_time))
+    into.last_time.CopyFrom(convert.timestamp(source.last_time))
 
 
 def _encoded_level(level: StockLevel) -> bytes:

@@ -38,7 +38,9 @@ def test_what_may_change_something_is_a_write(method: str) -> None:
 @pytest.mark.parametrize("method", _ALL)
 def test_what_has_pages_or_goes_on_is_a_scan(method: str) -> None:
     has_pages = "page_size" in _ALL[method].input_type.fields_by_name
-    assert (group_of(method) is Group.SCANS) == (has_pages or _ALL[method].server_streaming)
+    adds_up = method.endswith("Summary")
+    is_scan = has_pages or adds_up or _ALL[method].server_streaming
+    assert (group_of(method) is Group.SCANS) == is_scan
 
 
 def test_a_method_that_nobody_thought_of_has_no_group() -> None:

@@ -231,6 +231,6 @@ def test_movements_may_be_those_of_one_hold() -> None:
     found = Violations()
     for hold_id in (ID.upper(), "x"):
         given = stock_pb2.StockMovementFilter(hold_id=hold_id)
-        query = filters.movements(stock_pb2.ListStockMovementsRequest(filter=given), found)
+        query = filters.movements(given, found)
         assert query.hold_id == hold_id.lower()
     assert _paths(found) == ["filter.hold_id"]
