@@ -6,7 +6,7 @@ from typing import Any, TypedDict, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from inventory_grpc.client.options import Listing
+from inventory_grpc.client.options import Listing, PastRead
 from inventory_grpc.client.values import (
     ChangeKindName,
     HoldStatusName,
@@ -43,7 +43,7 @@ class ProductListing(Listing, total=False):
     """Deleted ones, too."""
 
 
-class LevelListing(Listing, total=False):
+class LevelListing(Listing, PastRead, total=False):
     """All that is given must match."""
 
     product: ProductRef

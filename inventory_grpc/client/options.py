@@ -4,11 +4,12 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol, TypedDict, cast
 
 from google.protobuf.message import Message
 
-from inventory_grpc.client.values import BatchModeName
+from inventory_grpc.client.values import BatchModeName, moment
 
 
 class Read(TypedDict, total=False):
@@ -19,6 +20,15 @@ class Read(TypedDict, total=False):
     that of the last mutation of this thread or task."""
     timeout: float | None
     """Seconds for the call with all its attempts, instead of the policy's."""
+
+
+class PastRead(Read, total=False):
+    """What reads of stock take that can answer for a moment of the past; at most one of the two."""
+
+    as_of_time: datetime | None
+    """As it was at this time; with a time zone."""
+    as_of_movement_id: str | None
+    """As it was right after this movement."""
 
 
 class Listing(Read, total=False):
@@ -71,7 +81,12 @@ class _Batch(Protocol):
 
 
 _IN_REQUESTS: Final = frozenset(
-    {*Listing.__annotations__, *VersionedWrite.__annotations__, *Batch.__annotations__}
+    {
+        *Listing.__annotations__,
+        *PastRead.__annotations__,
+        *VersionedWrite.__annotations__,
+        *Batch.__annotations__,
+    }
     - {"timeout"}
 )
 
@@ -101,9 +116,15 @@ def fill(request: Message, options: Mapping[str, object]) -> float | None:
     timeout = options.get("timeout")
     for name, value in options.items():
         if name != "timeout" and value is not None:
-            enum = fields[name].enum_type
-            setattr(request, name, value if enum is None else _number(enum, value))
+            _set(request, fields[name], value)
     return timeout if isinstance(timeout, int | float) else None
+
+
+def _set(request: Message, field: Any, value: object) -> None:
+    if isinstance(value, datetime):
+        request.MergeFrom(type(request)(**{field.name: moment(value)}))
+    else:
+        setattr(request, field.name, value if field.enum_type is None else _mode(field, value))
 
 
 def identify(request: Message) -> None:
@@ -120,7 +141,7 @@ def identify_rows(batch: Message) -> list[str]:
     return [row.request_id for row in rows]
 
 
-def _number(enum: Any, value: object) -> int:
-    """Of BatchMode, the only enum among the options."""
-    number: int = enum.values_by_name[f"BATCH_MODE_{value}"].number
+def _mode(field: Any, value: object) -> int:
+    """The number of a BatchMode, the only enum among the options."""
+    number: int = field.enum_type.values_by_name[f"BATCH_MODE_{value}"].number
     return number

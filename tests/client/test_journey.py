@@ -1,6 +1,7 @@
 """The main journey, over a real server: every call of both clients once."""
 
 from collections.abc import AsyncIterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
@@ -150,6 +151,18 @@ def test_the_same_request_id_for_something_else_is_refused(
         client.create_product(f"{sku}-2", "Mug", request_id=request_id)
     tried = client.create_product(f"{sku}-2", "Mug", validate_only=True)
     assert tried.product.product_id == ""
+
+
+def test_stock_is_told_as_it_was(client: InventoryClient, sku: str) -> None:
+    client.create_product(sku, "Mug", initial_stock=10)
+    taken = client.adjust_stock(sku, -1, "LOST").movement
+    client.adjust_stock(sku, -1, "LOST")
+    then = client.get_stock_level(sku, as_of_movement_id=taken.movement_id).stock_level
+    assert (then.on_hand, client.get_stock_level(sku).stock_level.on_hand) == (9, 8)
+    before = datetime.now(UTC) - timedelta(days=1)
+    assert list(client.list_stock_levels(product=sku, as_of_time=before)) == []
+    [gone] = client.batch_get_availability([sku], as_of_time=before).availabilities
+    assert gone.on_hand == 0
 
 
 async def test_asyncio_does_all_the_same(server: Server, sku: str) -> None:

@@ -9,7 +9,7 @@ from inventory_grpc.client.aio.caller import AsyncCaller
 from inventory_grpc.client.aio.pages import AsyncPages
 from inventory_grpc.client.batches import Row
 from inventory_grpc.client.filters import LevelListing, MovementListing, split
-from inventory_grpc.client.options import Batch, Read, VersionedWrite, Write
+from inventory_grpc.client.options import Batch, PastRead, Read, VersionedWrite, Write
 from inventory_grpc.client.values import (
     AdjustmentReasonName,
     ProductRef,
@@ -147,7 +147,7 @@ class AsyncStock(AsyncCaller):
         return await self._write(self._stock.TransferStock, request, options)
 
     async def get_stock_level(
-        self, product: ProductRef, location_id: str = "", **options: Unpack[Read]
+        self, product: ProductRef, location_id: str = "", **options: Unpack[PastRead]
     ) -> GetStockLevelResponse:
         """Read one level; zeros where there never was stock.
 
@@ -170,7 +170,7 @@ class AsyncStock(AsyncCaller):
         products: Iterable[ProductRef],
         *,
         location_ids: Iterable[str] = (),
-        **options: Unpack[Read],
+        **options: Unpack[PastRead],
     ) -> BatchGetAvailabilityResponse:
         """What is available of up to 1,000 products, all at one moment, over all locations or some.
 

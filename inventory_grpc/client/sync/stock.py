@@ -8,7 +8,7 @@ from typing import Unpack
 from inventory_grpc.client import requests
 from inventory_grpc.client.batches import Row
 from inventory_grpc.client.filters import LevelListing, MovementListing, split
-from inventory_grpc.client.options import Batch, Read, VersionedWrite, Write
+from inventory_grpc.client.options import Batch, PastRead, Read, VersionedWrite, Write
 from inventory_grpc.client.sync.caller import Caller
 from inventory_grpc.client.sync.pages import Pages
 from inventory_grpc.client.values import (
@@ -148,7 +148,7 @@ class Stock(Caller):
         return self._write(self._stock.TransferStock, request, options)
 
     def get_stock_level(
-        self, product: ProductRef, location_id: str = "", **options: Unpack[Read]
+        self, product: ProductRef, location_id: str = "", **options: Unpack[PastRead]
     ) -> GetStockLevelResponse:
         """Read one level; zeros where there never was stock.
 
@@ -171,7 +171,7 @@ class Stock(Caller):
         products: Iterable[ProductRef],
         *,
         location_ids: Iterable[str] = (),
-        **options: Unpack[Read],
+        **options: Unpack[PastRead],
     ) -> BatchGetAvailabilityResponse:
         """What is available of up to 1,000 products, all at one moment, over all locations or some.
 
