@@ -277,35 +277,6 @@ def test_without_identities_the_limits_are_everybody_s_together(
     assert reads == [OK] * 20
 
 
-def test_reads_of_different_callers_take_turns_at_the_database(
-    database: Database, tmp_path: Path
-) -> None:
-    greedy, late = CallerEntry("greedy", "reader"), _limited(in_flight=1)
-    path = write_access(tmp_path / "access.toml", [greedy, late])
-    flags = ("--no-migrate", "--access-file", str(path), "--read-pool-size", "1")
-    answered: list[str] = []
-
-    with running(
-        tmp_path / "log", *flags, "--statement-timeout-ms", "60000", database_url=database.url
-    ) as server:
-
-        def listing(caller: CallerEntry) -> Any:
-            request = products_pb2.ListProductsRequest()
-            stub = server.products.ListProducts
-            return stub.future(request, metadata=caller.metadata, timeout=60)
-
-        with locked(database, "products"):
-            calls = [(greedy, listing(greedy)) for _ in range(50)]
-            blocked_statements(database, 1)
-            calls.append((late, listing(late)))
-            for caller, call in calls:
-                call.add_done_callback(lambda _, name=caller.name: answered.append(name))
-            # It has come in when there is no room for another.
-            poll_until(lambda: outcome(listing(late).result) == RATE_LIMITED)
-        poll_until(lambda: len(answered) == 51, seconds_max=60)
-    assert answered.index(late.name) < 10
-
-
 def test_one_of_several_callers_may_have_three_quarters_of_what_there_is() -> None:
     everybody = Settings(in_flight_max=100, watch_streams_max=10)
     assert default_limits(everybody) == Limits(0, 0, 0, 0, 0)
