@@ -127,5 +127,7 @@ class Forgeries:
             "unknown kid": self.stranger.sign(good, {"kid": "k0"}),
             "key in its header": impostor.sign(good, {"jwk": impostor.jwk}),
             "must be understood": sign(good, {"crit": ["exp"]}),
+            # The library understands this one, which no token of a caller needs.
+            "an extension": sign(good, {"b64": True, "crit": ["b64"]}),
             "no signature": ".".join([*sign(good).split(".")[:2], ""]),
         }
