@@ -78,6 +78,8 @@ def test_the_wheel_carries_the_migrations_and_the_types(tmp_path: Path) -> None:
     assert migrations
     assert {f"inventory_grpc/migrations/versions/{name}" for name in migrations} <= names
     assert {"inventory_grpc/py.typed", "inventory_grpc/v1/inventory.protoset"} <= names
+    shipped = ("alerts.yml", "dashboard.json")
+    assert {f"inventory_grpc/observability/{name}" for name in shipped} <= names
     assert not [name for name in names if name.startswith(("tests/", "migrations/"))]
 
 
