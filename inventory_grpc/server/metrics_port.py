@@ -26,7 +26,7 @@ from inventory_grpc.server.threads import in_thread
 _log = structlog.stdlib.get_logger(__name__)
 
 CONNECTIONS_MAX: Final = 8
-PATIENCE_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 1.0
 """What a connection gets before it may have to make room for another one."""
 _SILENCE_SECONDS_MAX: Final = 10.0
 _LOOK_SECONDS: Final = 0.2
@@ -87,6 +87,8 @@ class _Handler(WSGIRequestHandler):
 
 class _Server(ThreadingWSGIServer):
     """A thread per connection, and a bound on both."""
+
+    request_queue_size = 64
 
     def __init__(self, family: int, where: tuple[str, int]) -> None:
         self.address_family = family
