@@ -103,3 +103,16 @@ def test_a_known_token_is_forgotten_when_the_access_file_changes() -> None:
     with pytest.raises(NotListedError):
         authenticator.identify(call)
     assert heard == [later]
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [("shop", "sub:shop"), ("a\nb\u202ec d\x7f", "sub:a?b?c?d?"), ("x" * 500, "sub:" + "x" * 124)],
+)
+def test_a_subject_that_is_nobody_here_passes_for_no_caller_and_forges_no_line(
+    subject: str, shown: str
+) -> None:
+    key = SigningKey()
+    with pytest.raises(NotListedError) as stranger:
+        _authenticator(key).identify(_Call(key.sign(claims(subject))))
+    assert stranger.value.name == shown
