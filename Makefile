@@ -22,8 +22,8 @@ serve: $(VENV)/.runtime ## Serve; without INVENTORY_DATABASE_URL on an embedded 
 	@INVENTORY_DATA_DIR='$(INVENTORY_DATA_DIR)' exec $(BIN)/inventory-grpc serve --demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.dev ## Run all tests. Flags for pytest: ARGS='-k …'
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev ## Run all tests, in three processes. Flags for pytest: ARGS='-k …'
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure
