@@ -145,7 +145,8 @@ def _made(server: Postgres, options: str) -> Iterator[Database]:
 
 def _with_roles(superuser: URL) -> Postgres:
     """Give the two roles of a server of the caller's a password of this session."""
-    password = secrets.token_urlsafe(24)
+    # The processes of one run share the roles.
+    password = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_urlsafe(24)
     owner, service = (
         superuser.set(username=name, password=password)
         for name in ("inventory_owner", "inventory_service")
