@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -66,7 +65,7 @@ def test_every_flag_and_variable_is_one_of_ours(doc: Path) -> None:
     flags = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", text))
     variables = set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", text))
     assert flags - _flags() - _OTHERS == set()
-    assert variables - {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} == set()
+    assert variables - _variables() == set()
 
 
 @_of_doc
@@ -94,17 +93,20 @@ _OTHERS: Final = {"template"}
 
 
 @cache
-def _flags() -> set[str]:
+def _parameters() -> list[Any]:
     """Of all our commands."""
-    group = typer.main.get_command(app)
-    commands = getattr(group, "commands", {}).values()
-    opts = (opt for each in commands for param in each.params for opt in _options(param))
-    return {opt.removeprefix("--") for opt in opts} | {"help"}
+    commands = getattr(typer.main.get_command(app), "commands", {}).values()
+    return [parameter for command in commands for parameter in command.params]
 
 
-def _options(param: Any) -> Iterator[str]:
-    yield from param.opts
-    yield from param.secondary_opts
+def _flags() -> set[str]:
+    options = (each for one in _parameters() for each in (*one.opts, *one.secondary_opts))
+    return {option.removeprefix("--") for option in options} | {"help"}
+
+
+def _variables() -> set[str]:
+    own = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return own | {str(each.envvar) for each in _parameters()}
 
 
 def _section(reason: str) -> str:

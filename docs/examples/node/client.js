@@ -62,8 +62,20 @@ function detailsOf(error) {
 }
 
 export class Inventory {
-  /** `say` is told about every attempt that has to be repeated. */
-  constructor(address, { credentials = grpc.credentials.createInsecure(), say = () => {} } = {}) {
+  /**
+   * `credentials` is what the connection is made with (`grpc.credentials.createSsl(…)`), `metadata`
+   * what travels with every call, such as an x-api-key. `say` is told of every attempt that has to
+   * be repeated.
+   */
+  constructor(
+    address,
+    {
+      credentials = grpc.credentials.createInsecure(),
+      metadata = new grpc.Metadata(),
+      say = () => {},
+    } = {},
+  ) {
+    this.metadata = metadata;
     this.say = say;
     // One connection for all services.
     this.channel = new grpc.Client(address, credentials).getChannel();
@@ -82,7 +94,7 @@ export class Inventory {
     const deadline = Date.now() + CALL_MS;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await once(service, method, request, Math.min(deadline, Date.now() + ATTEMPT_MS));
+        return await this.#once(service, method, request, Math.min(deadline, Date.now() + ATTEMPT_MS));
       } catch (refusal) {
         const pauseMs = pause(refusal, attempt);
         if (!refusal.isPassing || Date.now() + pauseMs > deadline) {
@@ -94,6 +106,14 @@ export class Inventory {
     }
   }
 
+  #once(service, method, request, deadline) {
+    return new Promise((resolve, reject) => {
+      service[method](request, this.metadata, { deadline }, (error, answer) => {
+        error ? reject(new Refusal(error)) : resolve(answer);
+      });
+    });
+  }
+
   /** Calls a mutation under one request id: however often it is repeated, it happens once. */
   write(service, method, request) {
     return this.read(service, method, { request_id: randomUUID(), ...request });
@@ -102,7 +122,7 @@ export class Inventory {
   /** Every change behind the token, each with the token behind it, until the caller stops. */
   async *watch(token, filter = {}) {
     for (let attempt = 0; ; attempt += 1) {
-      const stream = this.changes.watchChanges({ resume_token: token, filter });
+      const stream = this.changes.watchChanges({ resume_token: token, filter }, this.metadata);
       try {
         for await (const message of stream) {
           token = message.resume_token;
@@ -123,14 +143,6 @@ export class Inventory {
       }
     }
   }
-}
-
-function once(service, method, request, deadline) {
-  return new Promise((resolve, reject) => {
-    service[method](request, new grpc.Metadata(), { deadline }, (error, answer) => {
-      error ? reject(new Refusal(error)) : resolve(answer);
-    });
-  });
 }
 
 /** What the server asked for, and a random time on top: not all clients at the same moment. */
