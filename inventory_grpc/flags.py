@@ -1,6 +1,5 @@
 """Command-line flags made from the settings: each is described in one place only."""
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Callable
@@ -10,7 +9,6 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from inventory_grpc.dial import Dial
 from inventory_grpc.settings import ENV_PREFIX, Settings
 
 
@@ -30,33 +28,6 @@ def with_settings(action: Callable[[Settings], int]) -> Callable[..., None]:
     command.__annotations__ = {flag.name: flag.annotation for flag in parameters}
     command.__doc__ = action.__doc__
     return command
-
-
-def with_dial(action: Callable[..., None]) -> Callable[..., None]:
-    """The command `action`, with the flags of `Dial` beside its own; it gets them as `dial`."""
-    fields = dataclasses.fields(Dial)
-
-    def command(**given: Any) -> None:
-        dial = Dial(**{each.name: given.pop(each.name) for each in fields})
-        action(**given, dial=dial)
-
-    own = inspect.signature(action).parameters.values()
-    parameters = [each for each in own if each.name != "dial"] + [_dialled(each) for each in fields]
-    vars(command)["__signature__"] = inspect.Signature(parameters)
-    command.__annotations__ = {flag.name: flag.annotation for flag in parameters}
-    command.__doc__, command.__name__ = action.__doc__, action.__name__
-    return command
-
-
-def _dialled(each: "dataclasses.Field[Any]") -> inspect.Parameter:
-    flag, variable = _flag(each.name), f"{ENV_PREFIX}CLIENT_{each.name.upper()}"
-    if each.type == bool | None:
-        flag = f"{flag}/--no-{flag[2:]}"
-    option = typer.Option(flag, envvar=variable, help=each.metadata["help"])
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(
-        each.name, keyword, default=None, annotation=Annotated[each.type, option]
-    )
 
 
 def read_settings(given: dict[str, Any]) -> Settings:

@@ -27,16 +27,15 @@ def _layer(*ours: str, libraries: str = "") -> Layer:
 LAYERS: Final = {
     "__init__": _layer(),
     "__main__": _layer("cli"),
-    "cli": _layer(
-        *("cli_check", "cli_repair", "cli_watch", "dial", "embedded", "flags", "health"),
-        *("identity.api_keys", "server", "settings", "store.migrate"),
-        libraries="sqlalchemy typer",
+    "cli": _layer("commands", libraries="typer"),
+    # Each is a program of its own; `lazy` sees to it that none needs what another does.
+    "commands": _layer(
+        *("client", "dial", "domain", "embedded", "flags", "health", "identity", "server"),
+        *("services", "settings", "store", "v1"),
+        libraries="google grpc prompt_toolkit rich sqlalchemy typer yaml",
     ),
-    "cli_check": _layer("dial", "v1", libraries="grpc"),
-    "cli_repair": _layer("cli_check", "domain", "services", "settings", "store.background"),
-    "cli_watch": _layer("dial", "v1", libraries="google grpc"),
     "dial": _layer(libraries="grpc"),
-    "flags": _layer("dial", "settings", libraries="pydantic typer"),
+    "flags": _layer("settings", libraries="pydantic typer"),
     "settings": _layer(
         *("settings_access", "settings_connections"), libraries="pydantic pydantic_settings"
     ),
@@ -45,10 +44,10 @@ LAYERS: Final = {
     "health": _layer("dial", libraries="grpc grpc_health"),
     "embedded": _layer(),
     "server": _layer(
-        *("demo", "domain", "engine.observer", "engine.request", "engine.ticket", "identity"),
-        *("rpc", "services", "settings", "store"),
-        libraries="cryptography google grpc grpc_health grpc_reflection prometheus_client "
-        "sqlalchemy structlog uvloop",
+        *("demo", "domain", "engine.committer", "engine.observer", "engine.request"),
+        *("engine.ticket", "identity", "rpc", "services", "settings", "store"),
+        libraries="cryptography google grpc grpc_channelz grpc_health grpc_reflection "
+        "opentelemetry prometheus_client sqlalchemy structlog uvloop",
     ),
     "identity": _layer("domain", "settings", libraries="cryptography jwt pydantic"),
     "demo": _layer("domain", "engine.request", "services"),

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from inventory_grpc import cli
+from inventory_grpc.commands.target import dial_target
 from inventory_grpc.flags import with_settings
 from inventory_grpc.settings import Settings
 
@@ -126,7 +127,7 @@ def test_the_data_directory_follows_the_xdg_convention(monkeypatch: pytest.Monke
     ],
 )
 def test_the_health_command_dials_where_the_server_listens(listen: str, dialed: str) -> None:
-    assert cli.dial_target(listen) == dialed
+    assert dial_target(listen) == dialed
 
 
 def test_the_health_command_fails_when_nothing_answers(tmp_path: Path) -> None:

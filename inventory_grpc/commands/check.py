@@ -1,13 +1,16 @@
 """`inventory-grpc check`: CheckConsistency of a running server, for operators."""
 
 import json
-import re
 import sys
 from collections.abc import Sequence
-from typing import Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import grpc
+import typer
 
+from inventory_grpc.commands.app import command, new_app
+from inventory_grpc.commands.keys import is_id
+from inventory_grpc.commands.target import Target, reached
 from inventory_grpc.dial import Dial, DialError
 from inventory_grpc.v1.common_pb2 import ProductKey
 from inventory_grpc.v1.stock_pb2 import CheckConsistencyRequest, CheckConsistencyResponse
@@ -15,13 +18,37 @@ from inventory_grpc.v1.stock_pb2_grpc import StockServiceStub
 
 Output = Literal["text", "json"]
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _CLEAN: Final = 0
 _VIOLATIONS: Final = 1
 _NOT_CHECKED: Final = 2
 
 
+app = new_app()
+
+
+@command(app)
 def check(
+    *,
+    product: Annotated[
+        list[str] | None,
+        typer.Option("--product", help="Id or SKU of a product; may be repeated. Without it: all."),
+    ] = None,
+    output: Annotated[Output, typer.Option(help="One line or object each.")] = "text",
+    timeout_seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="How long to wait for the end. [default: no limit]"),
+    ] = None,
+    target: Target = None,
+    dial: Dial,
+) -> None:
+    """Have a running server prove that counters, ledger, orders and holds agree.
+
+    Exits with 0 if they do, 1 if not, 2 if it could not be checked.
+    """
+    raise typer.Exit(_check(*reached(target, dial), product or (), output, timeout_seconds))
+
+
+def _check(
     target: str,
     dial: Dial,
     products: Sequence[str],
@@ -50,11 +77,6 @@ def check(
     if last is None or not last.HasField("summary"):
         return _failed(target, "its answer has no end")
     return _VIOLATIONS if last.summary.violations else _CLEAN
-
-
-def is_id(product: str) -> bool:
-    """Whether it names a product by its id, and not by its SKU."""
-    return _UUID(product) is not None
 
 
 def _failed(target: str, why: str) -> int:

@@ -4,12 +4,15 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import grpc
+import typer
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from inventory_grpc.commands.app import command, new_app
+from inventory_grpc.commands.target import Target, reached
 from inventory_grpc.dial import Dial, DialError
 from inventory_grpc.v1.changes_pb2 import (
     Change,
@@ -35,6 +38,37 @@ _BACKOFF_SECONDS: Final = 0.2
 _BACKOFF_SECONDS_MAX: Final = 5.0
 _STOPPED: Final = 0
 _REFUSED: Final = 1
+
+
+app = new_app()
+
+
+@command(app)
+def watch(
+    *,
+    resume_token: Annotated[
+        str, typer.Option(help="Show what came after it. [default: what comes from now on]")
+    ] = "",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PRODUCT, STOCK_LEVEL, HOLD, ORDER, LOW_STOCK or STOCK_RECOVERED; "
+            "may be repeated. Without it: all."
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option(help="One line or object each.")] = "text",
+    target: Target = None,
+    dial: Dial,
+) -> None:
+    """Show every change that a running server commits, until Ctrl-C.
+
+    Goes on by itself after a restart of the server. The last line, on standard error, is the token
+    to resume by. Exits with 1 if the server refuses.
+    """
+    kinds = [each.upper() for each in kind or ()]
+    if unknown := [each for each in kinds if each not in KINDS]:
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(KINDS)}")
+    raise typer.Exit(Watch(*reached(target, dial), kinds, output).run(resume_token))
 
 
 class Watch:

@@ -3,13 +3,19 @@
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
-from inventory_grpc.cli_check import is_id
+import typer
+
+from inventory_grpc.commands.app import command, new_app
+from inventory_grpc.commands.keys import is_id
 from inventory_grpc.domain.consistency import Violation
 from inventory_grpc.domain.errors import DomainError
 from inventory_grpc.domain.model import ProductKey, StockMovement
 from inventory_grpc.domain.results import LevelRepair
+from inventory_grpc.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from inventory_grpc.flags import read_settings
 from inventory_grpc.services.repairs import RepairFailed, Repairs
 from inventory_grpc.settings import Settings
 from inventory_grpc.store.background import background_engine, probe
@@ -19,7 +25,53 @@ _DAMAGED: Final = 1
 _NOT_DONE: Final = 2
 
 
-def repair(settings: Settings, products: Sequence[str], *, apply: bool) -> int:
+app = new_app()
+
+
+@command(app)
+def repair(
+    *,
+    product: Annotated[
+        list[str] | None,
+        typer.Option("--product", help="Id or SKU of a product; may be repeated. Without it: all."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without it the plan is only shown.")
+    ] = False,
+    database_url: Annotated[
+        str | None,
+        typer.Option(envvar="INVENTORY_DATABASE_URL", help="As the server was told."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="INVENTORY_DATA_DIR", help="As the server was told; it must not run."),
+    ] = None,
+) -> None:
+    """Show which movements would mend damaged stock levels; with --apply post them.
+
+    Rows of the ledger are never changed. Exits with 0 if nothing is wrong or all of it was mended,
+    1 if something is wrong still, 2 if it could not be found out.
+    """
+    flags = {"database_url": database_url, "data_dir": data_dir}
+    settings = read_settings({name: value for name, value in flags.items() if value is not None})
+    raise typer.Exit(_found(settings, product or [], apply=apply))
+
+
+def _found(settings: Settings, products: Sequence[str], *, apply: bool) -> int:
+    if settings.database_url is not None:
+        return _at(settings, products, apply=apply)
+    if not settings.data_dir.is_dir():
+        return _failed(f"there is no database in {settings.data_dir}")
+    try:
+        with EmbeddedPostgres(settings.data_dir) as postgres:
+            own = settings.model_copy(update={"database_url": postgres.url()})
+            return _at(own, products, apply=apply)
+    except EmbeddedPostgresError as error:
+        sys.stderr.write(f"{error}\n")
+        return _NOT_DONE
+
+
+def _at(settings: Settings, products: Sequence[str], *, apply: bool) -> int:
     """Print the plan, or with `apply` what was done.
 
     0: nothing is wrong, or all of it was mended; 1: something is wrong still; 2: it could not be

@@ -1,0 +1,1 @@
+"""The commands of `inventory-grpc`: one module each, imported when it is called."""
