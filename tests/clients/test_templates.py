@@ -47,17 +47,22 @@ def test_buf_hands_every_plugin_all_protos_and_its_options(template: Path, tmp_p
 
 
 @pytest.mark.timeout(300)
-def test_typescript_is_generated_for_every_service(tmp_path: Path) -> None:
+def test_typescript_is_generated_for_every_service_and_compiles(tmp_path: Path) -> None:
     wanted = _read(ROOT / "docs" / "clients" / "buf.gen.ts.yaml")
     (plugin,) = wanted["plugins"]
     pinned = json.loads((_ES / "package.json").read_text())["dependencies"]
     assert plugin.pop("remote") == f"buf.build/bufbuild/es:v{pinned['@bufbuild/protoc-gen-es']}"
-    plugin["local"] = str(installed(_ES) / "node_modules" / ".bin" / "protoc-gen-es")
+    modules = installed(_ES) / "node_modules"
+    plugin["local"] = str(modules / ".bin" / "protoc-gen-es")
     _generate(wanted, tmp_path)
     code = {path.name: path.read_text() for path in tmp_path.rglob("*_pb.ts")}
     assert len(code) == len(_FILES)
     assert "export const OrderService: GenService<{" in code["orders_pb.ts"]
     assert "export enum ErrorReason {" in code["errors_pb.ts"]
+    (tmp_path / "node_modules").symlink_to(modules)
+    flags = ("--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext")
+    compiled = run(str(modules / ".bin" / "tsc"), *flags, *map(str, tmp_path.rglob("gen/**/*.ts")))
+    assert compiled.returncode == 0, compiled.stdout.decode()
 
 
 def test_the_lock_file_of_the_plugin_names_no_registry() -> None:
