@@ -89,7 +89,7 @@ def test_every_guide_is_in_the_readme() -> None:
 
 
 # Of other programs.
-_OTHERS: Final = {"template"}
+_OTHERS: Final = {"path", "template"}
 
 
 @cache
