@@ -214,6 +214,17 @@ class Settings(AccessSettings, ConnectionSettings):
         "workers the first takes it, each other one the next port. Without it there are none.",
     )
 
+    traces: Literal["off", "otlp"] = Field(
+        "off",
+        description="Send traces by OTLP; OpenTelemetry's OTEL_ variables say where to and how "
+        "many. Needs the extra otel.",
+    )
+    channelz_listen: str | None = Field(
+        None,
+        description="Address to serve gRPC's channelz on, which only this machine may reach; "
+        "several workers share it out as they do --metrics-listen. Without it there is none.",
+    )
+
     @field_validator("database_url", "migration_database_url", "read_database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:
@@ -234,10 +245,10 @@ class Settings(AccessSettings, ConnectionSettings):
                     raise ValueError(f"--{flag} needs --database-url beside it")
         return self
 
-    @field_validator("listen")
+    @field_validator("listen", "channelz_listen")
     @classmethod
-    def _is_an_address(cls, address: str) -> str:
-        if address.startswith("unix:") and len(address) > len("unix:"):
+    def _is_an_address(cls, address: str | None) -> str | None:
+        if address is None or (address.startswith("unix:") and len(address) > len("unix:")):
             return address
         if not _is_tcp(address):
             raise ValueError("must be HOST:PORT, [IPv6]:PORT or unix:PATH")

@@ -1,6 +1,7 @@
 """Lanes: a committer, its thread, and the batches it runs."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,7 +34,9 @@ class Lane:
         must_commit = any(ticket.must_commit for ticket in batch)
         for ticket in batch:
             ticket.runs += 1
-        token = self.observer.began(batch, self.name)
+        # Nobody's: a batch is not the matter of the call that happened to fill it.
+        context = contextvars.Context()
+        token = context.run(self.observer.began, batch, self.name)
 
         def commit() -> list[Outcome]:
             self.committer.link.lock_timeout_ms = lock_timeout_ms
@@ -50,7 +53,7 @@ class Lane:
             done(self, batch, outcomes)
             self.ended()
 
-        self.thread.submit(commit).add_done_callback(finished)
+        self.thread.submit(context.run, commit).add_done_callback(finished)
 
     async def close(self) -> None:
         """Close the connection, behind a batch whose callers have all gone."""

@@ -12,7 +12,7 @@ class BatchObserver(Protocol):
 
     def began(self, batch: Sequence[Ticket], lane: str) -> object:
         """It goes to the committer of ``lane`` (main, side or apart). What is returned comes back
-        with its end."""
+        with its end; a context variable that is set here is set for the committer, too."""
 
     def ended(self, token: object, batch: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
         """One outcome each, in order; an UnfinishedError means that the ticket will be part of

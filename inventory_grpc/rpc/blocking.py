@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from functools import partial
 
 from google.protobuf.message import Message
@@ -48,7 +49,8 @@ def answering(handler: Blocking, threads: Executor) -> Handler:
 
     async def call(request: Message, context: Context) -> bytes:
         in_thread = ReadCall(reply.time_left(context))
-        answer = partial(_answer, handler, request, in_thread)
+        # What is known of the call is known in the thread, too.
+        answer = partial(copy_context().run, _answer, handler, request, in_thread)
         return await once_there(threads, answer, in_thread.time_remaining())
 
     return call
@@ -63,7 +65,7 @@ def streaming(handler: Streaming, threads: Executor) -> Handler:
         step: Future[tuple[bool, bytes | None]] | None = None
         try:
             while True:
-                step = threads.submit(_next, answers, in_thread)
+                step = threads.submit(copy_context().run, _next, answers, in_thread)
                 goes_on, answer = await asyncio.wrap_future(step)
                 if not goes_on:
                     return b""

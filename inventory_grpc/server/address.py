@@ -37,6 +37,8 @@ class Address:
 
     def nth(self, number: int) -> "Address":
         """That of the nth of several processes: port after port, unless any free one will do."""
+        if self.path:
+            return Address("", 0, self.path if number == 1 else f"{self.path}.{number}")
         return self.with_port(self.port + number - 1 if self.port else 0)
 
     def with_port(self, port: int) -> "Address":

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 import structlog
@@ -15,6 +15,7 @@ from inventory_grpc.rpc.registry import register
 from inventory_grpc.rpc.servicers import build_servicers
 from inventory_grpc.server.address import Address
 from inventory_grpc.server.admission import Admission
+from inventory_grpc.server.channelz import Channelz
 from inventory_grpc.server.database_watch import DatabaseWatch
 from inventory_grpc.server.door import ServerDoors
 from inventory_grpc.server.errors import AddressTakenError
@@ -34,6 +35,9 @@ from inventory_grpc.server.watching import Watching
 from inventory_grpc.services.mutations import Mutations
 from inventory_grpc.services.reads import Reads
 from inventory_grpc.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -60,6 +64,7 @@ class _Parts:
     watching: Watching
     identifying: Identifying | None
     observing: Observing
+    channelz: Channelz | None
     ready: asyncio.Event
 
 
@@ -73,16 +78,23 @@ class Application:
         """Where it listens, with the port that it got."""
 
     @classmethod
-    async def start(cls, settings: Settings, *, share_port: bool = False) -> Self:
+    async def start(
+        cls,
+        settings: Settings,
+        *,
+        share_port: bool = False,
+        exporter: "SpanExporter | None" = None,
+    ) -> Self:
         """Listen and answer. `settings.database_url` must be set.
 
-        `share_port` lets other processes of this user listen on the same port. Raises
-        AddressTakenError, AddressUnusableError, TlsFileError.
+        `share_port` lets other processes of this user listen on the same port; `exporter` gets the
+        spans of traces, instead of who the settings name. Raises StartError.
         """
         certificates = tls_certificates(settings)
-        observing = Observing.open(settings)
+        observing = Observing.open(settings, exporter)
+        channelz = await Channelz.start(settings)
         identifying = await Identifying.start(settings)
-        parts = _build(settings, identifying, observing, share_port=share_port)
+        parts = _build(settings, identifying, observing, channelz, share_port=share_port)
         wanted = Address.parse(settings.listen)
         try:
             port = _open_port(parts.server, wanted, certificates)
@@ -137,6 +149,7 @@ def _build(
     settings: Settings,
     identifying: Identifying | None,
     observing: Observing,
+    channelz: Channelz | None,
     *,
     share_port: bool,
 ) -> _Parts:
@@ -173,7 +186,8 @@ def _build(
     sweeper = Sweeper(settings.database_url, mutations, settings.hold_sweep_seconds)
     return _Parts(
         mutations, reads, threads, admission, health, server, watch,
-        _replica_watch(settings, reads), pruner, sweeper, watching, identifying, observing, ready,
+        _replica_watch(settings, reads), pruner, sweeper, watching, identifying, observing,
+        channelz, ready,
     )  # fmt: skip
 
 
@@ -216,6 +230,8 @@ async def _close(parts: _Parts) -> bool:
     if parts.replica_watch is not None:
         await parts.replica_watch.stop()
     await parts.observing.stop()
+    if parts.channelz is not None:
+        await parts.channelz.stop()
     return closed
 
 

@@ -31,6 +31,20 @@ class ExposedError(StartError):
         )
 
 
+class NotPrivateError(StartError):
+    """Others than this machine could reach what is for nobody else."""
+
+    def __init__(self, address: str, what: str) -> None:
+        super().__init__(f"will not serve {what} on {address}, where others can reach it")
+
+
+class ExtraMissingError(StartError):
+    """A setting needs libraries that are not installed."""
+
+    def __init__(self, setting: str, extra: str) -> None:
+        super().__init__(f"{setting} needs: pip install 'inventory_grpc[server,{extra}]'")
+
+
 class TlsFileError(StartError):
     """A file of TLS is missing, unreadable, or does not belong to the others."""
 

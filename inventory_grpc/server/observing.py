@@ -1,7 +1,7 @@
 """Everything that watches the calls and batches of one server, put together."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from inventory_grpc.engine.observer import BatchObserver
 from inventory_grpc.engine.request import Outcome
@@ -12,21 +12,33 @@ from inventory_grpc.server.access_log import AccessLog
 from inventory_grpc.server.address import Address
 from inventory_grpc.server.batch_metrics import BatchMetrics
 from inventory_grpc.server.call_metrics import CallMetrics
+from inventory_grpc.server.errors import ExtraMissingError
 from inventory_grpc.server.logging import line_handler
 from inventory_grpc.server.metrics_port import MetricsPort
 from inventory_grpc.server.state_metrics import State
 from inventory_grpc.settings import Settings
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from inventory_grpc.server.tracing import Tracing
+
 
 class Observing:
     """What the settings ask for. Belongs to one event loop."""
 
-    def __init__(self, access_log: AccessLog | None, port: MetricsPort | None) -> None:
+    def __init__(
+        self, access_log: AccessLog | None, port: MetricsPort | None, tracing: "Tracing | None"
+    ) -> None:
         """Use `open`."""
         self.access_log = access_log
         self._port = port
         self._observers: list[Observers] = []
         self._batch_observers: list[BatchObserver] = []
+        self._tracing = tracing
+        if tracing is not None:
+            self._observers.append(tracing)
+            self._batch_observers.append(tracing.batches)
         if access_log is not None:
             self._observers.append(access_log)
         if port is not None:
@@ -37,12 +49,17 @@ class Observing:
             self._batch_observers.append(batches)
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Nothing is told yet, but the port of metrics is taken. Raises StartError."""
+    def open(cls, settings: Settings, exporter: "SpanExporter | None" = None) -> Self:
+        """Nothing is told yet, but the port of metrics is taken. Raises StartError.
+
+        Spans go to ``exporter`` if there is one, else where the settings say.
+        """
+        tracing = _tracing(settings, exporter)
         which = settings.access_log
         log = None if which == "off" else AccessLog(which, settings.log_level, line_handler())
         listen = settings.metrics_listen
-        return cls(log, None if listen is None else MetricsPort(Address.parse(listen)))
+        port = None if listen is None else MetricsPort(Address.parse(listen))
+        return cls(log, port, tracing)
 
     def of(self, method: str) -> Observer:
         """See ``rpc.calls.Observers``."""
@@ -72,6 +89,29 @@ class Observing:
             await self.access_log.stop()
         if self._port is not None:
             await self._port.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()
+
+
+def check_traces(settings: Settings) -> None:
+    """Raise ExtraMissingError if there are to be traces and their libraries are not there."""
+    if settings.traces != "off":
+        _tracing_class()
+
+
+def _tracing(settings: Settings, exporter: "SpanExporter | None") -> "Tracing | None":
+    if exporter is not None:
+        return _tracing_class()(exporter)
+    return None if settings.traces == "off" else _tracing_class().by_otlp()
+
+
+def _tracing_class() -> "type[Tracing]":
+    # An extra: loaded only where it is asked for.
+    try:
+        from inventory_grpc.server.tracing import Tracing  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise ExtraMissingError("--traces otlp", "otel") from None
+    return Tracing
 
 
 class _Several:

@@ -42,4 +42,6 @@ def server_options(settings: Settings, *, share_port: bool) -> Options:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS_MIN),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS_MAX),
+        # On by default: then every call and socket is counted, although nobody looks.
+        ("grpc.enable_channelz", int(settings.channelz_listen is not None)),
     ]

@@ -13,14 +13,16 @@ from inventory_grpc.demo import ORDERED_SKU
 from inventory_grpc.server import logging
 from inventory_grpc.server.address import Address, check_free
 from inventory_grpc.server.app import Application
+from inventory_grpc.server.channelz import check_channelz
 from inventory_grpc.server.errors import StartError
 from inventory_grpc.server.exposure import check_exposure
 from inventory_grpc.server.identifying import check_access
+from inventory_grpc.server.observing import check_traces
 from inventory_grpc.server.prepare import prepare_database
 from inventory_grpc.server.ready import command_line, entrance
 from inventory_grpc.server.signals import end_within, stop_on_signals
 from inventory_grpc.server.tls import tls_certificates
-from inventory_grpc.server.workers import check_metrics_ports, supervise
+from inventory_grpc.server.workers import check_private_ports, supervise
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -73,7 +75,9 @@ async def _serve(settings: Settings) -> None:
     check_free(Address.parse(settings.listen))
     check_exposure(settings)
     check_access(settings)
-    check_metrics_ports(settings)
+    check_channelz(settings)
+    check_traces(settings)
+    check_private_ports(settings)
     # Several workers would each find it out for themselves, and be started again for ever.
     tls_certificates(settings)
     if not await _finished_before(stop, prepare_database(settings)):

@@ -57,13 +57,13 @@ async def supervise(
             await asyncio.wait(late)
 
 
-def check_metrics_ports(settings: Settings) -> None:
+def check_private_ports(settings: Settings) -> None:
     """See that all of them are free. Raises AddressTakenError, AddressUnusableError.
 
     Workers that find it out for themselves would be started again for ever.
     """
-    if settings.metrics_listen is not None:
-        first = Address.parse(settings.metrics_listen)
+    for listen in filter(None, (settings.metrics_listen, settings.channelz_listen)):
+        first = Address.parse(listen)
         for number in range(1, settings.workers + 1):
             check_free(first.nth(number))
 
@@ -71,8 +71,10 @@ def check_metrics_ports(settings: Settings) -> None:
 def _told(settings: Settings, address: Address, number: int) -> bytes:
     """The settings of one worker."""
     own = {"listen": str(address), "workers": 1, "migrate": False, "demo": False}
-    if settings.metrics_listen is not None:
-        own["metrics_listen"] = str(Address.parse(settings.metrics_listen).nth(number))
+    for name in ("metrics_listen", "channelz_listen"):
+        listen = getattr(settings, name)
+        if listen is not None:
+            own[name] = str(Address.parse(listen).nth(number))
     return settings.model_copy(update=own).model_dump_json().encode()
 
 

@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from inventory_grpc.domain.errors import DatabaseUnavailable, DomainError
 
@@ -40,6 +41,19 @@ Read = Callable[[list[K], float], F]
 """Looks up all the keys, each once, by one query, within so many seconds; runs in a thread."""
 
 
+class Watch(Protocol):
+    """Whoever wants to know of the query that answers a call. Called on the event loop."""
+
+    def gathered(self, calls: "Sequence[tuple[Watch, float]]") -> Callable[[], None]:
+        """A query begins for calls with these watches, each waiting since then (monotonic seconds),
+        and perhaps for calls without one. What is returned is called behind it; a context variable
+        that is set here is set in the query's thread, too."""
+
+
+watching: ContextVar[Watch | None] = ContextVar("watching_queries", default=None)
+"""Of the call under way."""
+
+
 @dataclass(slots=True, eq=False)
 class _Call(Generic[K, F]):
     """One caller."""
@@ -49,6 +63,8 @@ class _Call(Generic[K, F]):
     expires: float
     """When its caller has run out of time; monotonic seconds."""
     waiter: "asyncio.Future[Any]"
+    arrived: float
+    watch: Watch | None
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +74,7 @@ class _Query(Generic[K, F]):
     calls: list[_Call[K, F]]
     slow: bool = False
     timer: asyncio.TimerHandle | None = None
+    ended: Callable[[], None] | None = None
 
 
 class Gatherer(Generic[K, F]):
@@ -91,7 +108,8 @@ class Gatherer(Generic[K, F]):
         Raises DatabaseUnavailable and Overloaded.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(keys, answer, time.monotonic() + time_left, loop.create_future())
+        now = time.monotonic()
+        call = _Call(keys, answer, now + time_left, loop.create_future(), now, watching.get())
         self._gathered.append(call)
         if self._running == self._slow:
             self._schedule(loop)
@@ -114,7 +132,7 @@ class Gatherer(Generic[K, F]):
             query.timer = loop.call_later(self._patience_seconds, self._is_slow, loop, query)
             self._running += 1
             self.queries += 1
-            self._threads.submit(self._run, loop, query)
+            self._threads.submit(_watched(query).run, self._run, loop, query)
         elif not self._running:
             self._when_idle()
 
@@ -159,6 +177,8 @@ class Gatherer(Generic[K, F]):
         query.timer.cancel()
         self._running -= 1
         self._slow -= query.slow
+        if query.ended is not None:
+            query.ended()
         for call, outcome in zip(query.calls, outcomes, strict=True):
             if call.waiter.done():
                 continue
@@ -216,6 +236,15 @@ class Gatherers(Generic[S, K, F]):
             gatherer = Gatherer(self._threads, read, self._keys_max, forget)
             self._gatherers[shape] = gatherer
         return await gatherer.ask(keys, answer, time_left)
+
+
+def _watched(query: _Query[K, F]) -> Context:
+    """Where to run it: nobody's context, but with what those set who watch it."""
+    context = Context()
+    watched = [(call.watch, call.arrived) for call in query.calls if call.watch is not None]
+    if watched:
+        query.ended = context.run(watched[0][0].gathered, watched)
+    return context
 
 
 def _answered(call: _Call[K, F], found: F) -> Any:

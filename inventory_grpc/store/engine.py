@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from inventory_grpc.domain.errors import DatabaseUnavailable, Overloaded
 from inventory_grpc.store.failures import Failure, failure_of
+from inventory_grpc.store.round_trips import name_of, watching
 
 Pooler = Literal["none", "transaction"]
 
@@ -137,6 +138,7 @@ def _engine(url: str, pool_size: int, *, direct: bool) -> Engine:
     event.listen(engine, "connect", _set_up_direct if direct else _set_up)
     event.listen(engine, "checkout", _refuse_dead)
     event.listen(engine, "before_cursor_execute", _limit, retval=True)
+    event.listen(engine, "do_execute", _watched)
     return engine
 
 
@@ -172,3 +174,13 @@ def _limit(
 ) -> tuple[str, object]:
     planner = context.execution_options.get(PLANNER)
     return limited(conn, f"{planner}; {statement}" if planner else statement), parameters
+
+
+def _watched(cursor: Any, statement: str, parameters: object, context: Any) -> bool:
+    """Whether it was executed here: somebody wants to know of it."""
+    watch = watching.get()
+    if watch is None:
+        return False
+    with watch((name_of(context.statement),)):
+        cursor.execute(statement, parameters)
+    return True

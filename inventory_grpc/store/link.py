@@ -5,7 +5,7 @@ way out of a transaction sends a literal COMMIT or ROLLBACK, and a connection th
 afterwards is closed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import make_url
 
+from inventory_grpc.store.round_trips import round_trip
 from inventory_grpc.store.statements import Statement, Value
 
 # What one round trip gives back: columns as the statement lists them.
@@ -140,7 +141,9 @@ class Link:
             parts.append(text)
             arguments.extend(order)
         # Without arguments psycopg2 leaves % alone; every text here is written for arguments.
-        cur.execute(prefix + ";".join([*parts, suffix] if suffix else parts), tuple(arguments))
+        text = prefix + ";".join([*parts, suffix] if suffix else parts)
+        with round_trip(_names(prefix, calls, suffix)):
+            cur.execute(text, tuple(arguments))
         return [] if suffix or cur.description is None else cur.fetchall()
 
     def _connect(self) -> None:
@@ -154,6 +157,15 @@ class Link:
         if self._connection is None or self._cursor is None or self._connection.closed:
             raise psycopg2.InterfaceError("the connection was lost inside a transaction")
         return self._connection, self._cursor
+
+
+def _names(prefix: str, calls: Sequence[Call], suffix: str) -> Iterator[str]:
+    if prefix:
+        yield "BEGIN"
+    for statement, _ in calls:
+        yield statement.name
+    if suffix:
+        yield suffix
 
 
 def connect(settings: LinkSettings, statements: Iterable[Statement] = ()) -> connection:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from inventory_grpc.store.engine import limited
+from inventory_grpc.store.round_trips import round_trip
 
 Row = tuple[Any, ...]
 
@@ -37,7 +38,8 @@ class Prepared:
         cursor = conn.connection.cursor()
         try:
             sql = f"{_BY_KEY}; {self._sql(conn, cursor)}"
-            cursor.execute(limited(conn, sql), parameters)
+            with round_trip((self._name,)):
+                cursor.execute(limited(conn, sql), parameters)
             return cast("list[Row]", cursor.fetchall())
         finally:
             cursor.close()
