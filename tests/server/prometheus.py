@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,23 +28,25 @@ def _fetched() -> bool:
     """Nothing is installed: the package is unpacked where the virtual environment is."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         return False
-    _UNPACKED.mkdir(exist_ok=True)
-    if not _run("apt-get", "download", "prometheus"):
-        # A machine that was never asked for a package does not know where they are.
-        _run("apt-get", "update")
-        _run("apt-get", "download", "prometheus")
-    packages = sorted(_UNPACKED.glob("prometheus_*.deb"))
-    if not packages or not _run("dpkg", "-x", packages[-1].name, "."):
-        return False
-    for package in packages:
-        package.unlink()
+    # Put in place in one step: other processes of this run may be at it, too.
+    with tempfile.TemporaryDirectory(prefix="prometheus-", dir=sys.prefix) as name:
+        directory = Path(name)
+        if not _run(directory, "apt-get", "download", "prometheus"):
+            # A machine that was never asked for a package does not know where they are.
+            _run(directory, "apt-get", "update")
+            _run(directory, "apt-get", "download", "prometheus")
+        packages = sorted(directory.glob("prometheus_*.deb"))
+        if not packages or not _run(directory, "dpkg", "-x", packages[-1].name, "unpacked"):
+            return False
+        with suppress(OSError):
+            (directory / "unpacked").rename(_UNPACKED)
     return True
 
 
-def _run(*command: str) -> bool:
+def _run(directory: Path, *command: str) -> bool:
     try:
         done = subprocess.run(
-            command, cwd=_UNPACKED, capture_output=True, timeout=_SECONDS_MAX, check=False
+            command, cwd=directory, capture_output=True, timeout=_SECONDS_MAX, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
