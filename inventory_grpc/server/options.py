@@ -8,8 +8,9 @@ _SEND_BYTES_MAX = 64 * 1024 * 1024
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 _PING_INTERVAL_MS_MIN = 10_000
-_HANDSHAKE_MS_MAX = 20_000
+_PING_STRIKES_MAX = 2
 _PENDING_MAX = 100_000
+_FOR_EVER_MS = 2**31 - 1
 
 
 def server_options(settings: Settings, *, share_port: bool) -> Options:
@@ -41,7 +42,30 @@ def server_options(settings: Settings, *, share_port: bool) -> Options:
         # Clients may do the same, on idle connections too, but not more often than this.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS_MIN),
-        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS_MAX),
         # On by default: then every call and socket is counted, although nobody looks.
         ("grpc.enable_channelz", int(settings.channelz_listen is not None)),
+        # One more, and the connection is cut: every ping has to be answered.
+        ("grpc.http2.max_ping_strikes", _PING_STRIKES_MAX),
+        *_connection_options(settings),
     ]
+
+
+def _connection_options(settings: Settings) -> Options:
+    return [
+        # Each costs memory and a descriptor, of which a stranger could otherwise take all.
+        ("grpc.max_allowed_incoming_connections", settings.connections_max),
+        # TLS, and then the first frame of HTTP/2; no door is passed before that is done.
+        ("grpc.server_handshake_timeout_ms", _milliseconds(settings.handshake_seconds_max)),
+        # gRPC asks the client to connect again and finishes its calls; callers notice nothing.
+        ("grpc.max_connection_age_ms", _limit_ms(settings.connection_age_seconds_max)),
+        ("grpc.max_connection_age_grace_ms", _milliseconds(settings.connection_grace_seconds)),
+        ("grpc.max_connection_idle_ms", _limit_ms(settings.connection_idle_seconds_max)),
+    ]
+
+
+def _limit_ms(seconds: float) -> int:
+    return _milliseconds(seconds) if seconds else _FOR_EVER_MS
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1_000)

@@ -14,6 +14,7 @@ from inventory_grpc.server import logging
 from inventory_grpc.server.address import Address, check_free
 from inventory_grpc.server.app import Application
 from inventory_grpc.server.channelz import check_channelz
+from inventory_grpc.server.descriptors import raise_limit
 from inventory_grpc.server.errors import StartError
 from inventory_grpc.server.exposure import check_exposure
 from inventory_grpc.server.identifying import check_access
@@ -41,6 +42,7 @@ def serve(settings: Settings) -> int:
     `settings.database_url` must be set; an embedded database is started before and stopped after
     this by its owner. A server that cannot start says why in one line on standard error.
     """
+    raise_limit()
     return _run(_serve(settings))
 
 
