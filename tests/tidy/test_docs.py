@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -94,9 +95,16 @@ _OTHERS: Final = {"path", "template"}
 
 @cache
 def _parameters() -> list[Any]:
-    """Of all our commands."""
-    commands = getattr(typer.main.get_command(app), "commands", {}).values()
-    return [parameter for command in commands for parameter in command.params]
+    """Of all our commands, and of theirs."""
+    return list(_below(typer.main.get_command(app)))
+
+
+def _below(command: Any) -> Iterator[Any]:
+    yield from command.params
+    if hasattr(command, "list_commands"):
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            yield from _below(command.get_command(context, name))
 
 
 def _flags() -> set[str]:
