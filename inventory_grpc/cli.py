@@ -14,6 +14,7 @@ except ModuleNotFoundError as missing:
 from inventory_grpc.commands.lazy import LazyCommands, LazyGroup
 
 COMMANDS: Final = {
+    "product": "Products: list, get, create, update, delete, undelete.",
     "serve": "Serve until told to stop, then finish what is in flight.",
     "migrate": "Bring the schema up to date and print its revision.",
     "health": "Ask a running server for its health.",

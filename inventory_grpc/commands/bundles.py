@@ -7,8 +7,6 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import typer
 
-from inventory_grpc.dial import Dial
-
 _VARIABLE: Final = "INVENTORY_CLIENT_"
 """How variables begin that say what flags about a connection do."""
 
@@ -72,6 +70,3 @@ def _dialled(each: "dataclasses.Field[Any]", hint: Any) -> Any:
     return Annotated[
         hint, typer.Option(flag, envvar=variable, help=text, rich_help_panel=CONNECTION)
     ]
-
-
-__all__ = ["CONNECTION", "OUTPUT", "Dial", "expanded"]

@@ -1,0 +1,1 @@
+"""Products and stock from and to files: what `import` and `export` do."""
