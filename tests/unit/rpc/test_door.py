@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from inventory_grpc.domain.errors import (
     Unauthenticated,
 )
 from inventory_grpc.rpc.calls import current
+from inventory_grpc.rpc.guard import MethodHandler
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc, orders_pb2, orders_pb2_grpc
 from inventory_grpc.v1.locations_pb2 import GetLocationRequest as Request
@@ -65,6 +67,27 @@ async def test_who_may_not_enter_learns_nothing_of_the_request(
         error, trailers = await refusal_of(send(MALFORMED, 10))
     assert error.code() is code
     assert reason_of(trailers) == reason
+
+
+async def test_a_request_is_not_decoded_before_its_caller_has_entered() -> None:
+    decoded: list[bytes] = []
+
+    def decode(raw: bytes) -> Request:
+        decoded.append(raw)
+        return Request.FromString(raw)
+
+    def add(servicer: Any, server: Any) -> None:
+        handler: MethodHandler = grpc.unary_unary_rpc_method_handler(servicer.GetLocation, decode)
+        server.add_registered_method_handlers(_SERVICE.full_name, {"GetLocation": handler})
+
+    async with serving(_SERVICE, add, _answer) as (door, channel):
+        call: Call = channel.unary_unary(METHOD)
+        door.refusal = Unauthenticated("no credential")
+        await refusal_of(call(b"", timeout=10))
+        assert decoded == []
+        door.refusal = None
+        await call(b"", timeout=10)
+        assert decoded == [b""]
 
 
 async def test_who_calls_too_often_is_told_when_to_come_back() -> None:
