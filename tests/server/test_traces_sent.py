@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -12,13 +14,16 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import INVALID_SPAN
 
 from inventory_grpc.server.app import Application
+from inventory_grpc.server.tracing import Tracing
 from inventory_grpc.settings import Settings
 from inventory_grpc.v1 import products_pb2
 from inventory_grpc.v1.products_pb2_grpc import ProductServiceStub
 from tests.conftest import Database
 from tests.server.harness import Server, environment, running
+from tests.server.traced import metadata, new_trace
 
 LIST = "inventory.v1.ProductService/ListProducts"
 
@@ -102,10 +107,28 @@ async def test_how_many_are_recorded_is_said_by_opentelemetry_s_variables(
     async with grpc.aio.insecure_channel(application.target) as channel:
         products = ProductServiceStub(channel)
         await products.ListProducts(products_pb2.ListProductsRequest())
-        asked_for = (("traceparent", f"00-{'12' * 16}-{'ab' * 8}-01"),)
-        await products.ListProducts(products_pb2.ListProductsRequest(), metadata=asked_for)
+        recorded = metadata(new_trace())
+        await products.ListProducts(products_pb2.ListProductsRequest(), metadata=recorded)
+        product = products_pb2.Product(sku="CUP", name="Cup")
+        await products.CreateProduct(
+            products_pb2.CreateProductRequest(product=product), metadata=recorded
+        )
     assert await application.stop()
-    assert [span.name for span in exporter.get_finished_spans()].count(LIST) == 1
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert names.count(LIST) == 1
+    # What is shared is recorded for whoever has a part in it.
+    assert names.count("inventory.batch") == names.count("inventory.commit") == 1
+
+
+async def test_a_batch_is_linked_to_all_of_its_calls_however_many() -> None:
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(exporter)
+    spans = tracing._spans
+    waits = [spans.wait("inventory.commit", INVALID_SPAN, time.monotonic()) for _ in range(1000)]
+    Context().run(spans.share, "inventory.batch", waits, {}).end()
+    await tracing.stop()
+    (batch,) = exporter.get_finished_spans()
+    assert len(batch.links) == 1000
 
 
 def test_a_server_that_lacks_the_libraries_says_which_to_install(database: Database) -> None:
