@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -16,7 +16,6 @@ from inventory_grpc.domain.errors import (
     Unauthenticated,
 )
 from inventory_grpc.rpc.calls import current
-from inventory_grpc.rpc.guard import MethodHandler
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.v1 import locations_pb2, locations_pb2_grpc, orders_pb2, orders_pb2_grpc
 from inventory_grpc.v1.locations_pb2 import GetLocationRequest as Request
@@ -28,6 +27,9 @@ from tests.unit.rpc.guarded import (
     refusal_of,
     serving,
 )
+
+if TYPE_CHECKING:
+    from inventory_grpc.rpc.guard import MethodHandler
 
 METHOD = "/inventory.v1.LocationService/GetLocation"
 MALFORMED = b"\xff"
