@@ -1,4 +1,4 @@
-"""A client that means harm: `python -m tests.abuse.abuser HOST:PORT KIND COUNT`.
+"""A client that means harm: `python -m tests.abuse.abuser HOST:PORT KIND COUNT [again]`.
 
 It speaks HTTP/2 by hand, because no decent client can be made to do such things, and keeps on, on a
 new connection whenever it is cut off. Prints how many connections that took.
@@ -149,10 +149,13 @@ KINDS: Final[dict[str, Callable[[str, int], int]]] = {
 
 
 def main() -> int:
-    """Do harm; the exit status is 0 when all of it was done."""
-    target, kind, count = sys.argv[1:]
-    sys.stdout.write(f"{KINDS[kind](target, int(count))}\n")
-    return 0
+    """Do harm, once or again and again; the exit status is 0 when all of it was done."""
+    target, kind, count, *again = sys.argv[1:]
+    while True:
+        sys.stdout.write(f"{KINDS[kind](target, int(count))}\n")
+        sys.stdout.flush()
+        if not again:
+            return 0
 
 
 if __name__ == "__main__":

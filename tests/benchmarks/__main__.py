@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from inventory_grpc.embedded import EmbeddedPostgresError
+from tests.benchmarks.abuse import main_abuse
 from tests.benchmarks.fairness import measure_fairness
 from tests.benchmarks.fairness import total_seconds as fairness_seconds
 from tests.benchmarks.figures import figures, verdicts
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=_WIDTH_MIN)
     try:
+        if options.abuse:
+            return main_abuse(console, Console(stderr=True))
         report = _measured(QUICK if options.quick else FULL, Console(stderr=True))
     except (BenchmarkFailed, EmbeddedPostgresError) as error:
         sys.stderr.write(f"{error}\n")
@@ -48,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less than two minutes, less exact")
+    parser.add_argument(
+        "--abuse", action="store_true", help="only: what a client that means harm costs others"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="also write the report: .json, else Markdown"
     )

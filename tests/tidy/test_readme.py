@@ -26,7 +26,7 @@ def test_every_folder_of_the_map_is_there() -> None:
     assert layers <= set(folders)
 
 
-_NO_SETTINGS: Final = {"help", "apply"}
+_NO_SETTINGS: Final = {"abuse", "apply", "help"}
 
 
 def test_every_flag_is_a_setting() -> None:
