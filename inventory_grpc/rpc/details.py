@@ -58,6 +58,13 @@ def cut(text: str, bytes_max: int) -> str:
     return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
 
 
+def retry_info(after_ms: int) -> error_details_pb2.RetryInfo:
+    """When to come again."""
+    detail = error_details_pb2.RetryInfo()
+    detail.retry_delay.FromMilliseconds(after_ms)
+    return detail
+
+
 def _resource_info(error: errors.DomainError, description: str) -> error_details_pb2.ResourceInfo:
     return error_details_pb2.ResourceInfo(
         resource_type=error.subject_type,
@@ -91,11 +98,7 @@ def _quota_failure(
 
 def _retry_info(after_ms: int | None) -> list[Message]:
     """None: it would not help."""
-    if after_ms is None:
-        return []
-    detail = error_details_pb2.RetryInfo()
-    detail.retry_delay.FromMilliseconds(after_ms)
-    return [detail]
+    return [] if after_ms is None else [retry_info(after_ms)]
 
 
 def _bad_request(

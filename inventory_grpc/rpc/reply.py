@@ -11,7 +11,7 @@ import grpc
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.domain.errors import DomainError
-from inventory_grpc.rpc import errors
+from inventory_grpc.rpc import errors, refusals
 
 TIME_LEFT_SECONDS_MAX: Final = 60.0
 """No call waits longer, whatever its deadline."""
@@ -68,18 +68,22 @@ def code_of(context: Context) -> int:
 
 def refuse(context: Context, error: DomainError) -> bytes:
     """Ends the call with the refusal's status; the empty reply is never sent."""
+    code, text, serialized = refusals.encoded(error)
     pushback = errors.pushback_ms(error)
-    if pushback is not None:
-        add_trailers(context, [(_PUSHBACK, str(pushback))])
-    status = errors.status_of(error)
-    return end(context, status, status.SerializeToString())
+    more = () if pushback is None else ((_PUSHBACK, str(pushback)),)
+    return _end(context, code, text, (*more, (_STATUS_DETAILS, serialized)))
 
 
 def end(context: Context, status: status_pb2.Status, serialized: bytes) -> bytes:
     """Ends the call with a status as it is; the empty reply is never sent."""
-    context.set_code(errors.CODE_OF_NUMBER[status.code])
-    context.set_details(status.message)
-    add_trailers(context, [(_STATUS_DETAILS, serialized)])
+    code = errors.CODE_OF_NUMBER[status.code]
+    return _end(context, code, status.message, [(_STATUS_DETAILS, serialized)])
+
+
+def _end(context: Context, code: grpc.StatusCode, text: str, trailers: Sequence[Trailer]) -> bytes:
+    context.set_code(code)
+    context.set_details(text)
+    add_trailers(context, trailers)
     return b""
 
 
