@@ -15,6 +15,10 @@ from inventory_grpc.commands.lazy import LazyCommands, LazyGroup
 
 COMMANDS: Final = {
     "product": "Products: list, get, create, update, delete, undelete.",
+    "location": "Locations: list, get, create, update, delete.",
+    "stock": "Stock: levels, level, availability, adjust, set, policy, transfer, movements, blame.",
+    "hold": "Holds: create, get, list, extend, convert, release.",
+    "order": "Orders: create, get, list, confirm, ship, deliver, cancel, return, events, explain.",
     "serve": "Serve until told to stop, then finish what is in flight.",
     "migrate": "Bring the schema up to date and print its revision.",
     "health": "Ask a running server for its health.",

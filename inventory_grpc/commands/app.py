@@ -39,11 +39,17 @@ def new_app(text: str | None = None) -> typer.Typer:
     )
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Action], Action]:
-    """Adds a function to `app`, with a flag for every field of each dataclass that it takes."""
+def command(
+    app: typer.Typer, name: str | None = None, *, signed: bool = False
+) -> Callable[[Action], Action]:
+    """Adds a function to `app`, with a flag for every field of each dataclass that it takes.
+
+    With `signed`, -5 is a number and no flag.
+    """
+    settings = {"ignore_unknown_options": True} if signed else None
 
     def add(action: Action) -> Action:
-        app.command(name, cls=Command)(expanded(action))
+        app.command(name, cls=Command, context_settings=settings)(expanded(action))
         return action
 
     return add

@@ -70,7 +70,7 @@ def told(printer: Printer) -> Iterator[None]:
     except (DialError, ValueError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             raise
-        printer.errors.print(_headline(" ".join(str(error).split())))
+        printer.prose([_headline(" ".join(str(error).split()))], wrong=True)
         raise typer.Exit(NOT_DONE) from None
 
 
@@ -86,14 +86,14 @@ def _tell(printer: Printer, error: InventoryError) -> None:
         printer.errors.print(_as_json(error), soft_wrap=True)
         return
     name = error.reason or error.code.name
-    printer.errors.print(_headline(f"{name}: {' '.join(error.message.split())}"))
+    printer.prose([_headline(f"{name}: {' '.join(error.message.split())}")], wrong=True)
     width = printer.errors.width if printer.errors.is_terminal else None
     for resource, found in (VIOLATION, error.facts.violations), (SHORTAGE, error.facts.shortages):
         rows = list(rows_of(resource, found))
         for line in lines(resource.columns, rows, width) if rows else ():
             printer.errors.print(Text("  ") + line)
-    for hint in _hints(error):
-        printer.errors.print(Text.assemble(("  what to do: ", "cyan"), hint))
+    hints = (Text.assemble(("  what to do: ", "cyan"), hint) for hint in _hints(error))
+    printer.prose(hints, wrong=True)
 
 
 def _hints(error: InventoryError) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
@@ -123,6 +123,16 @@ class Past:
 def given(**values: Any) -> dict[str, Any]:
     """Those that are not None and not empty: what was given on the command line."""
     return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+
+
+def one_of(words: Iterable[str] | None, names: object, flag: str) -> list[str]:
+    """Names of a Literal, in any case. Exits with 2 on others."""
+    found = [word.upper().replace("-", "_") for word in words or ()]
+    for name in found:
+        if name not in get_args(names):
+            allowed = ", ".join(get_args(names))
+            raise typer.BadParameter(f"{name!r} is none of {allowed}", param_hint=flag)
+    return found
 
 
 def moment(text: str, flag: str) -> datetime:

@@ -104,7 +104,9 @@ class Session:
             self.printer.note("there are more: --limit or --all")
 
 
-def client_command(app: typer.Typer, name: str | None = None) -> Callable[[Action], Action]:
+def client_command(
+    app: typer.Typer, name: str | None = None, *, signed: bool = False
+) -> Callable[[Action], Action]:
     """Adds a function to `app` that takes a `session` first, and the flags of a connection."""
 
     def add(action: Action) -> Action:
@@ -120,7 +122,7 @@ def client_command(app: typer.Typer, name: str | None = None) -> Callable[[Actio
         own = [each.replace(kind=each.KEYWORD_ONLY) for each in own]
         vars(run)["__signature__"] = inspect.Signature([*own, *common])
         run.__doc__, run.__name__ = action.__doc__, action.__name__
-        command(app, name)(run)
+        command(app, name, signed=signed)(run)
         return action
 
     return add
@@ -130,6 +132,11 @@ def connect(target: str, dial: Dial, timeout_seconds: float) -> InventoryClient:
     """A client for somebody who waits. Raises DialError, ValueError."""
     limits = Limits(timeout_seconds, timeout_seconds)
     policy = Policy(read=limits, write=limits, batch=limits, attempts_max=_ATTEMPTS_MAX)
+    return connect_by(policy, target, dial)
+
+
+def connect_by(policy: Policy, target: str, dial: Dial) -> InventoryClient:
+    """A client that waits as long as `policy` says. Raises DialError, ValueError."""
     tls = _tls(dial) if dial.secure else None
     return InventoryClient(target, tls=tls, credentials=_credentials(dial), policy=policy)
 

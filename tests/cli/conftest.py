@@ -42,4 +42,4 @@ def cli(server: Server) -> Cli:
 def sku(request: pytest.FixtureRequest) -> str:
     """A product of the test's own, by the test's name."""
     name: str = request.node.name
-    return name.upper().replace("[", "-").replace("]", "").replace("_", "-")[-40:]
+    return name.upper().replace("[", "-").replace("]", "").replace("_", "-")[-40:].strip("-")

@@ -156,6 +156,6 @@ GROUP: Final = Resource(
     _columns(
         "location_id kind reason actor movements on_hand_delta allocated_delta held_delta "
         "first_time last_time",
-        "first_time:6 last_time:5",
+        "location_id:9 reason:3 first_time:6 last_time:5",
     )
 )

@@ -99,14 +99,20 @@ class Printer:
         self._write(_yaml(value) if self.format == "yaml" else _json(value) + "\n")
 
     def lines(self, told: Iterable[Text | str]) -> None:
-        """Text for people."""
+        """Lines as they are."""
         for line in told:
             self.console.print(line)
+
+    def prose(self, told: Iterable[Text | str], *, wrong: bool = False) -> None:
+        """Lines that go on in the next one where the terminal ends."""
+        where = self.errors if wrong else self.console
+        for line in told:
+            where.print(line, soft_wrap=not where.is_terminal)
 
     def note(self, text: str) -> None:
         """Something beside the results, for people only."""
         if self.for_people:
-            self.errors.print(Text(text, style="dim"))
+            self.prose([Text(text, style="dim")], wrong=True)
 
     def _details(self, resource: Resource, message: Message) -> Iterator[Text]:
         yield from details(resource, message)

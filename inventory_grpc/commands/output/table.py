@@ -19,6 +19,15 @@ _STYLES: Final = {
 }  # fmt: skip
 """Words that stand out, wherever they stand alone."""
 
+_TITLES: Final = {
+    "create_time": "created", "customer_reference": "customer", "delete_time": "deleted",
+    "expire_time": "expires", "first_time": "first", "from_status": "from", "last_time": "last",
+    "line_index": "line", "line_number": "line", "location_id": "location", "occur_time": "time",
+    "order_version": "version", "owner_reference": "owner", "stock_version": "version",
+    "to_status": "to", "update_time": "updated",
+}  # fmt: skip
+"""Shorter names for the heads of columns."""
+
 Cells = Sequence[str]
 
 
@@ -51,10 +60,8 @@ def details(resource: Resource, message: Message) -> Iterator[Text]:
 
 
 def _title(column: Column) -> str:
-    name = column.name.removesuffix("_quantity").removesuffix("_time").removesuffix("_delta")
-    return (
-        name.replace("line_number", "line").replace("line_index", "line").replace("_", " ").upper()
-    )
+    plain = column.name.removesuffix("_quantity").removesuffix("_delta")
+    return _TITLES.get(plain, plain).replace("_", " ").upper()
 
 
 def _cell(message: Message, column: Column) -> str:
@@ -120,7 +127,7 @@ def _line(
         cell = _fitted(_flat(row[index]), widths[index])
         padding = " " * (widths[index] - cell_len(cell))
         line.append(" " * _GAP if place else "")
-        line.append(padding + cell if index in numbers else cell, style or _style(cell))
+        line.append(padding + cell if index in numbers else cell, "" if style else _style(cell))
         if index not in numbers and place < len(shown) - 1:
             line.append(padding)
     return line

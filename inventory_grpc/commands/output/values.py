@@ -37,10 +37,9 @@ def enum_name(enum: Any, number: int) -> str:
     return "" if found.name.endswith("_UNSPECIFIED") else str(found.name.removeprefix(prefix))
 
 
-def time_text(moment: Timestamp, decimals: int = 0) -> str:
+def time_text(moment: Timestamp) -> str:
     """A time as people read it, in UTC."""
-    fraction = f".{moment.nanos // 10 ** (9 - decimals):0{decimals}}" if decimals else ""
-    return f"{moment.ToDatetime():%Y-%m-%d %H:%M:%S}{fraction}Z"
+    return f"{moment.ToDatetime():%Y-%m-%d %H:%M:%S}Z"
 
 
 def _text(field: Any, value: Any) -> str:
