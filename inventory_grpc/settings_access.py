@@ -93,12 +93,10 @@ class AccessSettings(BaseSettings):
     @field_validator("jwt_jwks")
     @classmethod
     def _is_a_file_or_a_safe_url(cls, source: str | None) -> str | None:
-        if source is None or source.startswith("https://"):
+        if source is None:
             return source
-        if source.startswith("http://"):
-            # Whoever sits in between could put keys of their own in place of the issuer's.
-            if not _is_loopback(urlsplit(source).hostname or ""):
-                raise ValueError("http is for the loopback only: use https")
+        if source.startswith(("https://", "http://")):
+            _check_url(source)
             return source
         if "://" in source:
             raise ValueError("must be a file or an https URL")
@@ -122,6 +120,18 @@ class AccessSettings(BaseSettings):
         elif given := [name for name in described if getattr(self, name) is not None]:
             raise ValueError(f"--{given[0].replace('_', '-')} needs --jwt-jwks beside it")
         return self
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("the https URL has no host")
+    if parts.username is not None or parts.password is not None:
+        # They would not be sent as such, but be part of a host name that complaints quote.
+        raise ValueError("an https URL with a user or a password in it is not supported")
+    # Whoever sits in between could put keys of their own in place of the issuer's.
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("http is for the loopback only: use https")
 
 
 def _is_loopback(host: str) -> bool:

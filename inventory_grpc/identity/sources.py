@@ -52,8 +52,11 @@ def fetch(url: str) -> bytes:
         raise SourceError(f"HTTP status {error.code}") from None
     except URLError as error:
         raise SourceError(str(error.reason)) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise SourceError(str(error) or type(error).__name__) from None
+    except OSError as error:
+        raise SourceError(error.strerror or type(error).__name__) from None
+    except (http.client.HTTPException, ValueError) as error:
+        # Their texts quote the URL, which may have a secret in its query.
+        raise SourceError(f"it cannot be fetched: {type(error).__name__}") from None
 
 
 def _read_until(answer: http.client.HTTPResponse, deadline: float) -> bytes:

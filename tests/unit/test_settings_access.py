@@ -56,7 +56,8 @@ def test_keys_may_come_from_a_url_that_nobody_can_tamper_with(source: str) -> No
     [
         "http://login.shop.example/jwks", "http://localhost.evil.example/jwks", "http:///jwks",
         "http://127.0.0.1@evil.example/jwks", "http://10.0.0.1/jwks", "HTTP://10.0.0.1/jwks",
-        "ftp://127.0.0.1/jwks", "file:///etc/jwks", "http://[::1/jwks",
+        "ftp://127.0.0.1/jwks", "file:///etc/jwks", "http://[::1/jwks", "https:///jwks",
+        "https://user:password@login.shop.example/jwks", "http://user@127.0.0.1/jwks",
     ],
 )  # fmt: skip
 def test_keys_do_not_come_from_anywhere_else(source: str) -> None:
