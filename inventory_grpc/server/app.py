@@ -25,7 +25,7 @@ from inventory_grpc.server.identifying import Identifying
 from inventory_grpc.server.observing import Observing
 from inventory_grpc.server.options import server_options
 from inventory_grpc.server.pruning import Pruner
-from inventory_grpc.server.quotas import Quotas, default_limits
+from inventory_grpc.server.quotas import Quotas, default_limits, threads_at_once
 from inventory_grpc.server.reflection import add_reflection
 from inventory_grpc.server.state_metrics import State
 from inventory_grpc.server.sweeping import Sweeper
@@ -157,7 +157,7 @@ def _build(
     admission = Admission(settings.in_flight_max)
     threads = DaemonThreads(settings.read_pool_size, "read")
     mutations = Mutations.start(settings, encode_refusal, resume_token, observing.of_batches)
-    fair = FairThreads(threads)
+    fair = FairThreads(threads, threads_at_once(settings))
     reads = Reads.start(settings, fair.line(of_all))
     server = grpc.aio.server(options=server_options(settings, share_port=share_port))
     watching = Watching(settings, mutations)

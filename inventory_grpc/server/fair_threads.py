@@ -1,10 +1,12 @@
 """Threads that callers share: each has a line of its own, and the lines take turns.
 
-With a thousand lists of one caller waiting, another one's is the second next.
+With a thousand lists of one caller waiting, another one's is the second next. So that there is a
+next soon, one line may be kept from having all threads at once: what it does may take a minute.
 """
 
+import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -21,11 +23,16 @@ Work = Callable[[], None]
 class FairThreads:
     """Lines in front of other threads."""
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, threads: Executor, at_once_max: int = sys.maxsize) -> None:
+        """``at_once_max``: of one line."""
         self._threads = threads
+        self._at_once_max = at_once_max
         self._lock = threading.Lock()
         self._lines: dict[str, deque[Work]] = {}
         """In the order of their turns; an empty one is not in it."""
+        self._at_once: Counter[str] = Counter()
+        self._held_back = 0
+        """Turns that were nobody's: whoever had work was at the limit."""
 
     def line(self, whose: Callable[[], str]) -> Executor:
         """An executor that puts work into the line of whoever ``whose`` names at that moment."""
@@ -40,12 +47,37 @@ class FairThreads:
 
     def _next(self) -> None:
         with self._lock:
-            line = next(iter(self._lines))
-            works = self._lines.pop(line)
-            work = works.popleft()
-            if works:
-                self._lines[line] = works
-        work()
+            line = next((each for each in self._lines if self._may(each)), None)
+            if line is None:
+                self._held_back += 1
+                return
+            work = self._begin(line)
+        try:
+            work()
+        finally:
+            self._end(line)
+
+    def _may(self, line: str) -> bool:
+        return self._at_once[line] < self._at_once_max
+
+    def _begin(self, line: str) -> Work:
+        self._at_once[line] += 1
+        works = self._lines.pop(line)
+        work = works.popleft()
+        if works:
+            self._lines[line] = works
+        return work
+
+    def _end(self, line: str) -> None:
+        """One more of the line may run: if one was held back, it gets the turn."""
+        with self._lock:
+            self._at_once[line] -= 1
+            if not self._at_once[line]:
+                del self._at_once[line]
+            goes_on = self._held_back > 0
+            self._held_back -= goes_on
+        if goes_on:
+            self._threads.submit(self._next)
 
 
 class _Line(Executor):

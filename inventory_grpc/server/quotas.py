@@ -58,6 +58,12 @@ def default_limits(settings: Settings) -> Limits:
     )
 
 
+def threads_at_once(settings: Settings) -> int:
+    """Of those for reads, and of their connections, one caller may have so many."""
+    size = settings.read_pool_size
+    return max(int(size * _SHARE), 1) if settings.access_file else size
+
+
 class Bucket:
     """Tokens, kept as the time at which the bucket will be full again."""
 

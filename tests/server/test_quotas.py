@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 
 from inventory_grpc.client import ApiKey, InventoryClient
 from inventory_grpc.domain.caller import Limits
-from inventory_grpc.server.quotas import default_limits
+from inventory_grpc.server.quotas import default_limits, threads_at_once
 from inventory_grpc.settings import Settings
 from inventory_grpc.v1 import changes_pb2, orders_pb2, products_pb2, stock_pb2
 from inventory_grpc.v1.common_pb2 import DemandLine, ProductKey
@@ -284,3 +284,7 @@ def test_one_of_several_callers_may_have_three_quarters_of_what_there_is() -> No
     assert default_limits(several) == Limits(0, 0, 0, 75, 8)
     told = several.model_copy(update={"caller_in_flight_max": 7, "caller_watch_streams_max": 0})
     assert default_limits(told) == Limits(0, 0, 0, 7, 0)
+    assert threads_at_once(everybody) == 8
+    assert threads_at_once(several) == 6
+    for size, share in ((1, 1), (2, 1), (3, 2)):
+        assert threads_at_once(several.model_copy(update={"read_pool_size": size})) == share

@@ -86,3 +86,17 @@ def test_what_work_raises_reaches_who_waits_and_the_thread_goes_on(busy: _Busy) 
     assert busy.order() == ["a"]
     with pytest.raises(ZeroDivisionError):
         failing.result(timeout=30)
+
+
+def test_one_caller_s_work_leaves_a_thread_to_others_however_long_it_takes() -> None:
+    threads = DaemonThreads(3, "test")
+    whose, let_go = ["greedy"], threading.Event()
+    line = FairThreads(threads, 2).line(lambda: whose[0])
+    greedy = [line.submit(let_go.wait, 120) for _ in range(50)]
+    whose[0] = "other"
+    others = [line.submit(str, number) for number in range(20)]
+    assert wait(others, timeout=30).not_done == set()
+    assert not any(future.done() for future in greedy)
+    let_go.set()
+    assert wait(greedy, timeout=30).not_done == set(), "what was held back had its turn, too"
+    threads.shutdown()
