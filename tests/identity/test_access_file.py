@@ -38,8 +38,9 @@ def test_a_caller_has_a_role_limits_and_any_number_of_credentials() -> None:
     assert access.jwt_subjects == {"checkout": checkout, "auth0|77": checkout}
 
 
-def test_the_example_of_the_readme_is_understood() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_example_of_the_docs_is_understood() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (caller,) = parse_access(example.encode()).callers.values()
     assert caller == Caller("checkout", Role.WRITER, Limits(writes_per_second=500))
 

@@ -19,7 +19,7 @@ from inventory_grpc.settings import Settings
 from inventory_grpc.store import migrate
 from tests.conftest import Database, Postgres
 
-_README: Final = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+_SECURITY: Final = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
 _LEDGER: Final = (
     *("stock_movements", "order_events", "hold_events", "product_events", "ledger_repairs"),
 )
@@ -120,7 +120,7 @@ async def test_a_server_has_no_session_but_the_service_s(database: Database) -> 
 
 @dataclass(frozen=True)
 class Described:
-    """What the README's SQL made, under names of this test's own."""
+    """What the SQL of docs/security.md made, under names of this test's own."""
 
     owner: str
     service: str
@@ -129,7 +129,7 @@ class Described:
 
 @pytest.fixture
 def described(postgres: Postgres) -> Iterator[Described]:
-    found = re.search(r"```sql\n(CREATE ROLE.*?)```", _README, re.DOTALL)
+    found = re.search(r"```sql\n(CREATE ROLE.*?)```", _SECURITY, re.DOTALL)
     assert found is not None
     names = {
         name: f"test_{secrets.token_hex(6)}"
