@@ -24,6 +24,7 @@ from tests.server.prometheus import promtool, tool
 from tests.server.scraping import Page, metrics_address, page
 
 _SHIPPED: Final = files("inventory_grpc") / "observability"
+_DOCS: Final = Path(__file__).parents[2] / "docs"
 _ALERTS: Final[str] = (_SHIPPED / "alerts.yml").read_text()
 _DASHBOARD: Final[dict[str, Any]] = json.loads((_SHIPPED / "dashboard.json").read_text())
 _RULES: Final[list[dict[str, Any]]] = yaml.safe_load(_ALERTS)["groups"][0]["rules"]
@@ -100,6 +101,14 @@ def test_everything_of_the_inventory_on_the_page_is_asked_for(told: Page) -> Non
 
 
 # -- the dashboard ---------------------------------------------------------------------------------
+
+
+def test_every_metric_that_the_docs_name_is_on_the_page(told: Page) -> None:
+    text = (_DOCS / "observing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:inventory|grpc_server)_[a-z_]+)[`{]", text))
+    families = {family.name for family in told.families}
+    assert len(named) > 15
+    assert named - families - set(told.names()) == set()
 
 
 def test_grafana_can_place_every_panel() -> None:
