@@ -68,7 +68,8 @@ class Authenticator:
             raise Unauthenticated("there is no credential")
         caller = self._access.certificate_uris.get(uri)
         if caller is None:
-            raise NotListedError(uri.decode("ascii", "replace"))
+            # No caller's name has a colon: it cannot pass for one in the log, nor can a subject.
+            raise NotListedError(f"uri:{uri.decode('ascii', 'replace')}")
         return caller
 
     def _of_token(self, token: str) -> Caller:
@@ -79,7 +80,6 @@ class Authenticator:
             verified = self._verifier.verify(token)
             caller = self._access.jwt_subjects.get(verified.subject)
             if caller is None:
-                # No caller's name has a colon, so that a subject cannot pass for one in the log.
                 raise NotListedError(f"sub:{verified.subject}")
             self._verified.keep(token, verified, caller)
         return caller

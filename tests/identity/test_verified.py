@@ -70,6 +70,19 @@ class _Call:
         return {}
 
 
+class _Connected:
+    """As a call on a connection with a client certificate looks."""
+
+    def __init__(self, uri: bytes) -> None:
+        self._uri = uri
+
+    def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        return ()
+
+    def auth_context(self) -> dict[str, tuple[bytes, ...]]:
+        return {"peer_uri": (self._uri,)}
+
+
 def _authenticator(key: SigningKey) -> Authenticator:
     rules = TokenRules(ISSUER, AUDIENCE, frozenset({"ES256"}))
     authenticator = Authenticator(TokenVerifier(rules, lambda: None))
@@ -115,4 +128,16 @@ def test_a_subject_that_is_nobody_here_passes_for_no_caller_and_forges_no_line(
     key = SigningKey()
     with pytest.raises(NotListedError) as stranger:
         _authenticator(key).identify(_Call(key.sign(claims(subject))))
+    assert stranger.value.name == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [(b"shop", "uri:shop"), (b"spiffe://a/\xff\n", "uri:spiffe://a/??")],
+)
+def test_a_certificate_that_is_nobody_s_here_passes_for_no_caller_either(
+    uri: bytes, shown: str
+) -> None:
+    with pytest.raises(NotListedError) as stranger:
+        _authenticator(SigningKey()).identify(_Connected(uri))
     assert stranger.value.name == shown
