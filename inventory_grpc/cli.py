@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "stock": "Stock: levels, level, availability, adjust, set, policy, transfer, movements, blame.",
     "hold": "Holds: create, get, list, extend, convert, release.",
     "order": "Orders: create, get, list, confirm, ship, deliver, cancel, return, events, explain.",
+    "import": "Import products, or stock of products, from CSV or JSONL.",
+    "export": "Export products and their stock to CSV or JSONL.",
     "serve": "Serve until told to stop, then finish what is in flight.",
     "migrate": "Bring the schema up to date and print its revision.",
     "health": "Ask a running server for its health.",

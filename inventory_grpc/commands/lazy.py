@@ -8,6 +8,8 @@ import typer.main
 from typer.core import TyperGroup
 
 _EXTRAS: Final = {"pydantic": "server", "grpc_health": "server", "sqlalchemy": "server"}
+_MODULES: Final = {"import": "importing", "export": "exporting"}
+"""Of commands that no module can be called like."""
 
 
 class LazyCommands(MutableMapping[str, Any]):
@@ -40,7 +42,7 @@ class LazyCommands(MutableMapping[str, Any]):
 
     def _make(self, name: str) -> Any:
         try:
-            module = import_module(f"{self._package}.{name.replace('-', '_')}")
+            module = import_module(f"{self._package}.{_MODULES.get(name, name.replace('-', '_'))}")
         except ModuleNotFoundError as missing:
             extra = _EXTRAS.get((missing.name or "").partition(".")[0])
             if extra is None:

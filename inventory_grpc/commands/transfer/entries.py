@@ -13,7 +13,6 @@ from inventory_grpc.v1.products_pb2 import CreateProductRequest, InitialStock, P
 LOCATIONS_MAX: Final = 100
 """Of initial stock, which the API limits."""
 DEFAULT: Final = "default"
-_NO_LINE: Final = -1
 
 Payload = TypeVar("Payload")
 
@@ -41,10 +40,11 @@ def product_entries(
     """Neighbouring rows of one SKU are one product."""
     for group in _groups(records):
         entry = _product(group, import_id)
-        repeated = entry.payload and seen.first_line(entry.payload.product.sku, entry.line)
-        if repeated:
+        sku = group[0].values.get("sku")
+        repeated = seen.first_line(sku, entry.line) if isinstance(sku, str) and sku else None
+        if repeated is not None:
             problem = f"sku repeats line {repeated}: rows of one product must be neighbours"
-            entry = Entry(entry.records, None, {entry.line: problem})
+            entry = Entry(group, None, {**entry.problems, entry.line: problem})
         yield entry
 
 
@@ -101,7 +101,7 @@ def _differing(first: Record, other: Record) -> str:
     """The first column of the product in which they differ; an empty cell differs from none."""
     for name, value in other.values.items():
         of_stock = name in {"location_id", "quantity", "stock"} or name.startswith("rejected_")
-        if not of_stock and value not in {None, ""} and value != first.values.get(name):
+        if not of_stock and value not in (None, "") and value != first.values.get(name):
             return name
     return ""
 

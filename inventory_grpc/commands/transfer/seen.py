@@ -17,7 +17,7 @@ class Seen:
         for statement in (
             f"PRAGMA cache_size = -{_CACHE_KIB}",
             "PRAGMA journal_mode = OFF",
-            "CREATE TABLE seen (what TEXT PRIMARY KEY, line INTEGER, times INTEGER) WITHOUT ROWID",
+            "CREATE TABLE seen (what BLOB PRIMARY KEY, line INTEGER, times INTEGER) WITHOUT ROWID",
             "BEGIN",
         ):
             self._connection.execute(statement)
@@ -25,10 +25,10 @@ class Seen:
     def first_line(self, what: str, line: int) -> int | None:
         """The line it was met on before; None for the first time."""
         with closing(self._connection.cursor()) as cursor:
-            cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, 1)", (what, line))
+            cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, 1)", (_key(what), line))
             if cursor.rowcount:
                 return None
-            found = cursor.execute("SELECT line FROM seen WHERE what = ?", (what,)).fetchone()
+            found = cursor.execute("SELECT line FROM seen WHERE what = ?", (_key(what),)).fetchone()
             return int(found[0])
 
     def times(self, what: str, line: int) -> int:
@@ -37,7 +37,7 @@ class Seen:
             cursor.execute(
                 "INSERT INTO seen VALUES (?, ?, 1) "
                 "ON CONFLICT (what) DO UPDATE SET times = times + 1 RETURNING times",
-                (what, line),
+                (_key(what), line),
             )
             return int(cursor.fetchone()[0])
 
@@ -51,3 +51,8 @@ class Seen:
         traceback: TracebackType | None,
     ) -> None:
         self._connection.close()
+
+
+def _key(what: str) -> bytes:
+    # JSON can spell what is no Unicode.
+    return what.encode("utf-8", "surrogatepass")

@@ -18,7 +18,7 @@ _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1024 * 1024
 
 
-class FileUnusable(Exception):
+class FileUnusable(ValueError):
     """The file cannot be read, or not as what it is said to be; the text is one line."""
 
 
