@@ -65,6 +65,11 @@ class Followed(Generic[T]):
                 self._told = str(error)
                 _log.warning(f"{self._name}_not_usable", reason=self._told)
             return False
+        except Exception as bug:  # noqa: BLE001 - else nobody would look again, and keys stay for ever
+            if repr(bug) != self._told:
+                self._told = repr(bug)
+                _log.error(f"{self._name}_not_usable", exc_info=bug)
+            return False
         self._told = ""
         return True
 
