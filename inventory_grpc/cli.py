@@ -1,5 +1,6 @@
 """The `inventory-grpc` command. What it can do is in `commands`, one module each."""
 
+import os
 from typing import Any, Final
 
 try:
@@ -10,6 +11,10 @@ except ModuleNotFoundError as missing:
         "the command line is not installed: pip install 'inventory_grpc[cli]', "
         "or with the server: pip install 'inventory_grpc[server]'"
     ) from missing
+
+# Read when gRPC is loaded. Unset, it writes a line of its own for every handshake that fails, and a
+# stranger could fill the log; INFO from outside brings them back.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from inventory_grpc.commands.lazy import LazyCommands, LazyGroup
 

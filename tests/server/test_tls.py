@@ -44,6 +44,8 @@ def test_a_plaintext_caller_is_refused(tls_server: Server) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         tls_server.health()
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    lines = tls_server.log.read_text().splitlines()
+    assert [line for line in lines if not line.startswith("{")] == [], "strangers write no lines"
 
 
 def test_a_caller_who_trusts_another_authority_refuses_the_server(tls_server: Server) -> None:
