@@ -1,4 +1,4 @@
-"""README and docs name only what is there, and have every refusal that there is."""
+"""README and docs name only what is there, and have every setting and refusal that there is."""
 
 import json
 import re
@@ -83,6 +83,17 @@ def test_every_test_it_points_at_is_there(page: Path) -> None:
     assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
 
 
+def test_every_setting_has_a_row_with_its_default() -> None:
+    text = (ROOT / "docs" / "configuring.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `--([a-z-]+)` \| ([^|]*)\|", text, re.MULTILINE)
+    said = {name.replace("-", "_"): default.strip(" `").replace(",", "") for name, default in rows}
+    fields = Settings.model_fields
+    assert (len(rows), set(said)) == (len(fields), set(fields))
+    told = {name: _plain(field.default) for name, field in fields.items()}
+    abridged = {"data_dir", "jwt_algorithms"}
+    assert {name for name in said if said[name] != told[name]} - abridged == set()
+
+
 def test_every_guide_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     guides = [name_of(path) for path in _DOCS if path.parent == ROOT / "docs"]
@@ -117,6 +128,15 @@ def _variables() -> set[str]:
     own = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     ours = own | {str(each.envvar) for each in _parameters()}
     return ours | {"INVENTORY_TEST_DATABASE_URL"}  # of the tests
+
+
+def _plain(default: object) -> str:
+    """A default as people write it."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:.10g}" if isinstance(default, float) else str(default)
 
 
 def _section(reason: str) -> str:
