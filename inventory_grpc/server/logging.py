@@ -67,6 +67,8 @@ def configure(level: str, log_format: LogFormat, stream: TextIO | None = None) -
     root.setLevel(level.upper())
     # It announces itself once per revision.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It quotes what strangers send as `tracestate`, at length.
+    logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
     logging.getLogger("grpc._cython.cygrpc").addFilter(_quotes_no_metadata)
     structlog.configure(
         processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from opentelemetry.trace.span import TraceState
 
 from inventory_grpc.server.logging import LogFormat, configure
 
@@ -60,4 +61,11 @@ def test_what_is_less_severe_is_not_written() -> None:
     stream = io.StringIO()
     configure("warning", "json", stream)
     structlog.stdlib.get_logger("test").info("told")
+    assert stream.getvalue() == ""
+
+
+def test_what_strangers_send_as_tracestate_is_not_quoted() -> None:
+    stream = io.StringIO()
+    configure("info", "json", stream)
+    TraceState.from_header(["no pair at all", "no key=\x00"])
     assert stream.getvalue() == ""
