@@ -1,4 +1,4 @@
-"""What the README tells people to paste works as it stands there."""
+"""What the README and the guide for operators tell people to paste works as it stands there."""
 
 import re
 import subprocess
@@ -12,11 +12,12 @@ from tests.conftest import Database
 from tests.server.harness import Server, blocked_statements
 
 _README: Final = Path(__file__).parents[2] / "README.md"
+_OPERATING: Final = _README.with_name("docs") / "operating.md"
 _PASTED, _RECIPES = "The test pastes the next block.", "The test runs the next block, line by line."
 
 
 def test_the_first_order_is_placed_refused_and_cancelled(server: Server) -> None:
-    done = _shell(server, _block(_PASTED))
+    done = _shell(server, _block(_README, _PASTED))
     # The order comes over standard error because the line keeps its id.
     assert '"ORDER_STATUS_PENDING"' in done.stderr
     assert done.stderr.count("ERROR:") == 1
@@ -27,9 +28,9 @@ def test_the_first_order_is_placed_refused_and_cancelled(server: Server) -> None
 
 
 def test_every_recipe_is_a_call_that_succeeds(server: Server) -> None:
-    recipes = [line for line in _block(_RECIPES) if not line.startswith("#")]
-    # As far as the order, which the recipes are about.
-    ordered = _block(_PASTED)[:3]
+    recipes = [line for line in _block(_OPERATING, _RECIPES) if not line.startswith("#")]
+    # The function, and the order that the recipes are about.
+    ordered = [_block(_README, _PASTED)[0], *_block(_OPERATING, _PASTED)]
     marked = [line for recipe in recipes for line in ("echo ---", recipe)]
     done = _shell(server, [*ordered, "set -e", *marked])
     assert (done.returncode, done.stderr.count("ERROR:")) == (0, 0), done.stderr
@@ -42,7 +43,7 @@ def test_every_recipe_is_a_call_that_succeeds(server: Server) -> None:
 
 
 def test_the_query_names_who_holds_a_row_that_others_wait_for(database: Database) -> None:
-    sql = re.search(r"```sql\n(SELECT.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
+    sql = re.search(r"```sql\n(SELECT.*?)```", _OPERATING.read_text(encoding="utf-8"), re.DOTALL)
     assert sql is not None
     lock = "SELECT location_id FROM locations FOR UPDATE"
     holder, waiter, asking = (database.connect(role) for role in ("owner", "owner", "superuser"))
@@ -59,9 +60,9 @@ def test_the_query_names_who_holds_a_row_that_others_wait_for(database: Database
         assert not waiting.is_alive()
 
 
-def _block(comment: str) -> list[str]:
+def _block(page: Path, comment: str) -> list[str]:
     """The lines of the block behind that comment."""
-    text = _README.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     found = re.search(rf"<!-- {re.escape(comment)} -->\n```sh\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found[1].splitlines()

@@ -12,6 +12,7 @@ import typer.main
 
 from inventory_grpc.cli import app
 from inventory_grpc.client import InventoryError
+from inventory_grpc.domain.errors import Unavailable
 from inventory_grpc.rpc.errors import CODES
 from inventory_grpc.rpc.rights import entries
 from inventory_grpc.settings import ENV_PREFIX, Settings
@@ -92,6 +93,12 @@ def test_every_setting_has_a_row_with_its_default() -> None:
     told = {name: _plain(field.default) for name, field in fields.items()}
     abridged = {"data_dir", "jwt_algorithms"}
     assert {name for name in said if said[name] != told[name]} - abridged == set()
+
+
+def test_every_unavailable_reason_says_what_to_do() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(cls.reason for cls in Unavailable.__subclasses__())
 
 
 def test_every_guide_is_in_the_readme() -> None:

@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-from inventory_grpc.domain.errors import Unavailable
 from tests.tidy.sources import PACKAGE, ROOT
 
 _TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,8 +17,3 @@ def test_every_folder_of_the_map_is_there() -> None:
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
     layers = {f"inventory_grpc/{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")}
     assert layers <= set(folders)
-
-
-def test_every_unavailable_reason_says_what_to_do() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \|", _TEXT, re.MULTILINE)
-    assert set(rows) == {cls.reason for cls in Unavailable.__subclasses__()}
