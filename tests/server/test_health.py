@@ -14,6 +14,7 @@ from inventory_grpc.store.migrate import head, upgrade
 from inventory_grpc.v1 import orders_pb2, products_pb2
 from tests.conftest import Database
 from tests.server.harness import (
+    START_SECONDS_MAX,
     Server,
     Status,
     code_of,
@@ -147,7 +148,7 @@ def test_a_server_that_may_not_migrate_waits_for_the_schema(
     try:
         assert read_line(server.process, 3) == "", "ready without a schema"
         upgrade(empty_database.owner_url)
-        server.line = read_line(server.process, 10)
+        server.line = read_line(server.process, START_SECONDS_MAX)
         server.target = target_of(server.line, server.log)
         assert server.health() == Status.SERVING
     finally:
