@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from inventory_grpc.client import InventoryClient, Limits, Policy
+from inventory_grpc.client import InventoryClient, InventoryError, Limits, Policy
 from inventory_grpc.commands.app import command, new_app
 from inventory_grpc.commands.failures import REFUSED, told
 from inventory_grpc.commands.output.printer import Printer
@@ -122,7 +122,7 @@ def import_file(
 
 def _plan(file: str, source: Source, kind: Format, address: str, asked: Asked) -> Plan:
     journal, rejects = asked.journal, asked.rejects
-    if file != "-":
+    if source.path == Path(file):
         journal = journal or Path(f"{file}.journal")
         rejects = rejects or (None if asked.dry_run else Path(f"{file}.rejects.{kind}"))
     return Plan(
@@ -168,6 +168,10 @@ def _imported(plan: Plan, client: InventoryClient, console: Console) -> int:
         progress.end()
         progress.say("interrupted: run it again to go on")
         return _INTERRUPTED
+    except InventoryError:
+        progress.end()
+        progress.say("not complete: run it again to go on")
+        raise
     finally:
         progress.end()
         rejects.close()

@@ -116,6 +116,48 @@ def test_a_bad_row_is_reported_with_its_line_and_why_and_not_imported(
         assert row.replace("{sku}", sku).encode("utf-8", "surrogateescape") in kept
 
 
+BAD_OBJECTS = {
+    '{"sku": "J", "name": "Mug"': "is no JSON: ",
+    '["J", "Mug"]': "is no JSON object",
+    '{"sku": "J", "name": "Mug", "colour": 1}': "unknown key 'colour'",
+    '{"sku": "J", "name": 7}': "name must be text, not '7'",
+    '{"sku": "J"}': "name is missing",
+    '{"sku": "J", "name": "Mug", "price": NaN, "currency": "EUR"}': "is no JSON: NaN is no number",
+    '{"sku": "J", "name": "Mug", "price": 1e99999, "currency": "EUR"}': "price must be a number",
+    '{"sku": "J", "name": "Mug", "quantity": true}': "quantity must be a whole number",
+    '{"sku": "J", "name": "Mug", "quantity": 1.5}': "quantity must be a whole number",
+    '{"sku": "J", "name": "Mug", "labels": {"a": 1}}': "labels must be a JSON object with text",
+    '{"sku": "J", "name": "M\\ud800g"}': "has text that is no Unicode",
+    '{"sku": "J", "name": "Mug", "stock": {"berlin": 1}, "quantity": 1}': "give either stock",
+    '{"sku": "J", "name": "Mug", "stock": {"berlin": -1}}': "stock of 'berlin' must be a whole",
+}
+
+
+@pytest.mark.parametrize("text", BAD_OBJECTS, ids=BAD_OBJECTS.values())
+def test_a_bad_object_is_reported_with_its_line_and_why(
+    cli: Cli, client: InventoryClient, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text(f"\n{text}\n")
+    said = cli.run("import", file)
+    assert said.status == 1
+    assert f"line 2: {BAD_OBJECTS[text].split(':')[0]}" in said.err
+    assert products(client, "J") == {}
+    kept = json.loads((tmp_path / "bad.jsonl.rejects.jsonl").read_text())
+    assert kept["rejected_line"] == 2
+    assert BAD_OBJECTS[text] in kept["rejected_reason"]
+    assert text in (kept.get("rejected_text"), *_without_remarks(kept, text))
+
+
+def _without_remarks(kept: dict[str, object], text: str) -> list[str]:
+    """The text, if what is kept is that and the two remarks."""
+    own = {name: value for name, value in kept.items() if not name.startswith("rejected_")}
+    try:
+        return [text] if repr(own) == repr(json.loads(text)) else []
+    except ValueError:
+        return []
+
+
 def test_a_sku_that_comes_again_elsewhere_is_bad(cli: Cli, tmp_path: Path, sku: str) -> None:
     rows = [(sku, "Mug", "", "", 1), ("OTHER", "Cup", "", "", 1), (sku, "Mug", "", "", 2)]
     said = cli.run("import", write(tmp_path / "a.csv", rows), "--dry-run")
@@ -155,6 +197,7 @@ def test_an_unknown_location_is_reported_and_can_be_made_before_the_next_run(
         ("sku,name,colour\n", "unknown column 'colour'"),
         ("sku;name\n", "unknown column 'sku;name'"),
         ("sku,name,sku\n", "column 'sku' is there twice"),
+        ("sku," + "x" * 200_000 + "\n", "the header cannot be read"),
         ("sku,name\n" + "x" * 2_000_000, "line 2 has more than"),
     ],
 )

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -62,7 +63,8 @@ def header_of(lines: Lines, kind: Format) -> str:
     """The first row of a CSV file as it stands there."""
     if kind == "jsonl":
         return ""
-    next(csv.reader(lines), None)
+    with suppress(csv.Error):
+        next(csv.reader(lines), None)
     return lines.taken()
 
 

@@ -98,13 +98,14 @@ class Rejects:
         return _ended(f"{_row(cells).rstrip()},{record.text}")
 
     def _json(self, record: Record, reason: str) -> str:
-        remarks = json.dumps({REJECTED_LINE: record.line, REJECTED_REASON: reason})
+        remarks = json.dumps({REJECTED_LINE: record.line, REJECTED_REASON: reason})[1:]
         text = record.text.strip()
-        if record.problem.startswith("is no JSON") or not text.startswith("{"):
+        if record.problem.startswith("is no JSON"):
             # What cannot be read is kept as text.
-            return f"{remarks[:-1]}, {json.dumps({'rejected_text': text})[1:]}\n"
-        rest = text[1:].lstrip()
-        return f"{remarks[:-1]}{'' if rest.startswith('}') else ', '}{rest}\n"
+            return f"{{{json.dumps({'rejected_text': text})[1:-1]}, {remarks}\n"
+        # At the end they win over those of an earlier file of rejected rows.
+        rest = text[:-1].rstrip()
+        return f"{rest}{'' if rest.endswith('{') else ', '}{remarks}\n"
 
 
 def _is_rejects(header: str) -> bool:

@@ -29,11 +29,15 @@ class Source:
     path: Path
     digest: str
     size: int
+    changed_ns: int
+    """When it was written last."""
 
     @contextmanager
     def lines(self) -> Iterator["Lines"]:
         """From the first line on. Raises FileUnusable."""
         with _reading(self.path), self.path.open("rb") as raw:
+            if os.fstat(raw.fileno()).st_mtime_ns != self.changed_ns:
+                raise FileUnusable(f"{self.path} was changed meanwhile")
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             if packed:
@@ -83,20 +87,30 @@ class Lines:
 
 @contextmanager
 def opened(file: str) -> Iterator[Source]:
-    """The file of that name; for `-` standard input, kept on the disk until the end of the block.
+    """The file of that name; for `-` standard input. What can be read only once, like a pipe, is
+    kept on the disk until the end of the block.
 
     Raises FileUnusable.
     """
-    if file != "-":
-        path = Path(file)
+    path = Path(file)
+    if file != "-" and not path.is_fifo():
         with _reading(path):
-            yield Source(path, _digest(path), path.stat().st_size)
+            yield _source(path)
         return
     with tempfile.TemporaryDirectory(prefix="inventory-import-") as directory:
-        path = Path(directory, "standard-input")
-        with path.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy, _CHUNK)
-        yield Source(path, _digest(path), path.stat().st_size)
+        copy = Path(directory, "copy")
+        with copy.open("wb") as kept:
+            if file == "-":
+                shutil.copyfileobj(sys.stdin.buffer, kept, _CHUNK)
+            else:
+                with _reading(path), path.open("rb") as pipe:
+                    shutil.copyfileobj(pipe, kept, _CHUNK)
+        yield _source(copy)
+
+
+def _source(path: Path) -> Source:
+    status = path.stat()
+    return Source(path, _digest(path), status.st_size, status.st_mtime_ns)
 
 
 @contextmanager
