@@ -6,6 +6,12 @@ from typing import Final
 from tests.tidy.sources import PACKAGE, ROOT
 
 _TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+_LINES_MAX: Final = 240
+"""More belongs into docs/."""
+
+
+def test_it_is_short() -> None:
+    assert len(_TEXT.splitlines()) <= _LINES_MAX
 
 
 def test_it_names_the_tests_behind_what_it_claims() -> None:
