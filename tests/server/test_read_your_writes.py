@@ -133,7 +133,7 @@ def test_a_restored_database_with_a_new_identity_refuses_the_tokens_of_before(
     database: Database, server: Server, shop: Shop
 ) -> None:
     with closing(database.connect("owner")) as owner, owner.cursor() as cursor:
-        # As the README says.
+        # As docs/operating.md says.
         cursor.execute("UPDATE service_identity SET database_id = gen_random_uuid()")
         owner.commit()
     for ask in READS.values():
