@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,7 @@ def with_settings(action: Callable[[Settings], int]) -> Callable[..., None]:
         given = {name: value for name, value in flags.items() if value is not None}
         raise typer.Exit(action(read_settings(given)))
 
-    parameters = [_parameter(name, field) for name, field in Settings.model_fields.items()]
+    parameters = settings_flags()
     # Typer reads a command's flags off its signature and annotations.
     vars(command)["__signature__"] = inspect.Signature(parameters)
     command.__annotations__ = {flag.name: flag.annotation for flag in parameters}
@@ -30,15 +30,26 @@ def with_settings(action: Callable[[Settings], int]) -> Callable[..., None]:
     return command
 
 
+def settings_flags() -> list[inspect.Parameter]:
+    """One keyword per setting, as Typer reads them."""
+    return [_parameter(name, field) for name, field in Settings.model_fields.items()]
+
+
 def read_settings(given: dict[str, Any]) -> Settings:
     """The settings: `given` before variables before defaults; exits with 2 on a bad one."""
     try:
         return Settings(**given)
     except ValidationError as invalid:
-        for error in invalid.errors(include_url=False, include_input=False):
-            where = _flag(str(error["loc"][0])) if error["loc"] else "settings"
-            sys.stderr.write(f"{where}: {error['msg'].removeprefix('Value error, ')}\n")
+        for problem in problems(invalid):
+            sys.stderr.write(f"{problem}\n")
         raise typer.Exit(2) from None
+
+
+def problems(invalid: ValidationError) -> Iterator[str]:
+    """Which flag is wrong, and why, one line each; the values stay secret."""
+    for error in invalid.errors(include_url=False, include_input=False):
+        where = _flag(str(error["loc"][0])) if error["loc"] else "settings"
+        yield f"{where}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _flag(name: str) -> str:

@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import Annotated, Any, Final
 
 import typer
@@ -56,16 +57,17 @@ class Shown:
 class Shared:
     """What commands of one shell have in common: a connection, and what was shown lately."""
 
-    def __init__(self, target: str | None = None, dial: Dial = Dial()) -> None:  # noqa: B008
-        self._target = target
-        self._dial = dial
+    def __init__(self, target: str | None = None, dial: Dial | None = None) -> None:
+        self.target: Final = target
+        """The server, if it was named."""
+        self._dial = dial or Dial()
         self._clients: dict[tuple[str, Dial, float], InventoryClient] = {}
         self.seen: Final = Seen()
 
     def client(self, reach: Reach, dial: Dial) -> InventoryClient:
         """Connected as the flags say, else as those of the shell did. Raises DialError."""
         dial = self._dial if dial == Dial() else dial
-        target, dial = reached(reach.target or self._target, dial)
+        target, dial = reached(reach.target or self.target, dial)
         place = (target, dial, reach.timeout_seconds)
         if place not in self._clients:
             self._clients[place] = connect(*place)
@@ -80,8 +82,12 @@ class Shared:
 class Session:
     """One command at work."""
 
-    def __init__(self, printer: Printer, client: Callable[[], InventoryClient]) -> None:
+    def __init__(
+        self, printer: Printer, client: Callable[[], InventoryClient], target: str | None = None
+    ) -> None:
         self.printer: Final = printer
+        self.target: Final = target
+        """The server, if it was named."""
         self._client = client
 
     @property
@@ -96,6 +102,10 @@ class Session:
     def page(self, resource: Resource, pages: Pages[Any, Any], paging: Paging) -> None:
         """Print as much of a list as was asked for, and say if there is more."""
         found = iter(pages)
+        first = list(islice(found, 1))
+        if not first:
+            self.printer.note("there are none")
+        found = chain(first, found)
         if paging.everything:
             self.printer.many(resource, found)
             return
@@ -114,7 +124,8 @@ def client_command(
             with _shared(ctx) as shared:
                 printer = Printer(shown.output, shared.seen.add)
                 with told(printer):
-                    action(Session(printer, lambda: shared.client(reach, dial)), **own)
+                    client = partial(shared.client, reach, dial)
+                    action(Session(printer, client, reach.target or shared.target), **own)
 
         own = list(inspect.signature(action, eval_str=True).parameters.values())[1:]
         every = inspect.signature(run, eval_str=True).parameters.values()

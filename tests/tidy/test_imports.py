@@ -32,7 +32,7 @@ LAYERS: Final = {
     "commands": _layer(
         *("client", "dial", "domain", "embedded", "flags", "health", "identity", "server"),
         *("services", "settings", "store", "v1"),
-        libraries="google grpc prompt_toolkit rich sqlalchemy typer yaml",
+        libraries="cryptography google grpc prompt_toolkit pydantic rich sqlalchemy typer yaml",
     ),
     "dial": _layer(libraries="grpc"),
     "flags": _layer("settings", libraries="pydantic typer"),

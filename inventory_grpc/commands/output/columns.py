@@ -99,7 +99,8 @@ ORDER_LINE: Final = Resource(
     _columns(
         "line_number sku location_id quantity shipped_quantity cancelled_quantity "
         "returned_quantity unit_price currency requested_line product_id",
-        "requested_line:9 product_id:8",
+        "cancelled_quantity:1 returned_quantity:2 unit_price:3 currency:3 requested_line:9 "
+        "product_id:8",
         paths="currency:unit_price.currency_code",
     )
 )
@@ -129,7 +130,7 @@ HOLD_LINE: Final = Resource(
     _columns(
         "line_number sku location_id requested_quantity quantity converted_quantity "
         "released_quantity requested_line product_id",
-        "requested_line:9 product_id:8",
+        "requested_quantity:3 requested_line:9 product_id:8",
     )
 )
 

@@ -1,0 +1,1 @@
+"""What `inventory-grpc doctor` looks at, one module per place."""
