@@ -81,6 +81,20 @@ def test_a_run_goes_on_where_the_journal_says(
     assert f"{ROWS - done:,} rows in" in said.out
 
 
+def test_a_sku_that_was_imported_before_the_kill_is_known_to_the_run_after_it(
+    cli: Cli, client: InventoryClient, tmp_path: Path, sku: str
+) -> None:
+    rows = plain_rows(sku, 3)
+    file = write(tmp_path / "a.csv", [*rows, rows[0]])
+    with opened(str(file)) as source:
+        plan = Plan(source, "csv", "products", "independent", cli.target)
+        with Journal(tmp_path / "a.csv.journal", plan.header) as journal:
+            journal.note(State(rows=3, created=3))
+    said = cli.run("import", file, "--mode", "independent")
+    assert "line 5: sku repeats line 2" in said.err
+    assert products(client, sku) == {}
+
+
 def test_the_journal_of_another_database_counts_for_nothing(
     cli: Cli, client: InventoryClient, tmp_path: Path, sku: str
 ) -> None:

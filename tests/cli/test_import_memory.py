@@ -26,7 +26,7 @@ def _peak(file: Path) -> int:
         with opened(str(file)) as source, source.lines() as lines, Seen() as seen:
             plan = Plan(source, "csv", "products", "independent", "nowhere")
             read = records(lines, plan.kind, plan.required)
-            sizes = [len(batch) for batch in batches(plan.entries(read, seen))]
+            sizes = [len(batch) for batch in batches(plan.entries(read, seen, 0))]
         assert sizes == [1_000] * (sum(sizes) // 1_000)
         return tracemalloc.get_traced_memory()[1]
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from inventory_grpc.commands.transfer import cells, identity
@@ -46,6 +47,16 @@ def product_entries(
             problem = f"sku repeats line {repeated}: rows of one product must be neighbours"
             entry = Entry(group, None, {**entry.problems, entry.line: problem})
         yield entry
+
+
+def pass_products(records: Iterator[Record], rows: int, seen: Seen) -> None:
+    """Over rows that are done with, of which only the SKUs matter still."""
+    last: object = None
+    for record in islice(records, rows):
+        sku = record.values.get("sku")
+        if isinstance(sku, str) and sku and sku != last:
+            seen.first_line(sku, record.line)
+        last = sku
 
 
 def _groups(records: Iterable[Record]) -> Iterator[Sequence[Record]]:

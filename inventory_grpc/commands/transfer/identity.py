@@ -12,6 +12,7 @@ from typing import Final
 from inventory_grpc.v1.products_pb2 import CreateProductRequest
 
 _NAMESPACE: Final = uuid.UUID("8d0f4d4c-7a52-4c1b-9f5e-52f2a3a0f6c1")
+_TEXT: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def of_product(import_id: str, request: CreateProductRequest) -> str:
@@ -37,4 +38,4 @@ def of_stock(import_id: str, what: str, sku: str, place: str, quantity: int, tim
 
 
 def _made(*parts: object) -> str:
-    return str(uuid.uuid5(_NAMESPACE, json.dumps(parts, separators=(",", ":"))))
+    return str(uuid.uuid5(_NAMESPACE, _TEXT(parts)))

@@ -121,7 +121,7 @@ class Importer:
         with plan.source.lines() as lines, Seen() as seen:
             self._progress.begin(doing, plan.source.size)
             read = records(lines, plan.kind, plan.required)
-            entries = _behind(rows_done, plan.entries(read, seen))
+            entries = plan.entries(read, seen, rows_done)
             yield self._followed(batches(entries, plan.batch_rows), lines)
         self._progress.end()
 
@@ -172,14 +172,6 @@ class Importer:
             # After Ctrl-C, too: what waits is not begun, and the client ends what is on its way.
             executor.shutdown(wait=False, cancel_futures=True)
             calls.shutdown(wait=False, cancel_futures=True)
-
-
-def _behind(rows: int, entries: Iterator[Entry[Any]]) -> Iterator[Entry[Any]]:
-    passed = 0
-    for entry in entries:
-        if passed >= rows:
-            yield entry
-        passed += len(entry.records)
 
 
 def _applied(call: Any) -> Any:

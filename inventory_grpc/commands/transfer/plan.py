@@ -1,13 +1,19 @@
 """What shall be imported, from where, and how."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from inventory_grpc.commands.transfer.batches import ROWS_MAX
-from inventory_grpc.commands.transfer.entries import Entry, product_entries, stock_entries
+from inventory_grpc.commands.transfer.entries import (
+    Entry,
+    pass_products,
+    product_entries,
+    stock_entries,
+)
 from inventory_grpc.commands.transfer.records import Format, Record
 from inventory_grpc.commands.transfer.seen import Seen
 from inventory_grpc.commands.transfer.source import Source
@@ -59,9 +65,12 @@ class Plan:
             "format": self.kind,
         }
 
-    def entries(self, records: Iterable[Record], seen: Seen) -> Iterator[Entry[Any]]:
-        """What the rows of the file stand for."""
+    def entries(self, records: Iterator[Record], seen: Seen, passed: int) -> Iterator[Entry[Any]]:
+        """What the rows of the file stand for, behind so many that are done with."""
         if self.what == "products":
+            # Batches end where products do.
+            pass_products(records, passed, seen)
             return product_entries(records, self.name, seen)
         received = self.what == "deliveries"
-        return stock_entries(records, self.name, seen, received=received)
+        entries = stock_entries(records, self.name, seen, received=received)
+        return islice(entries, passed, None)
