@@ -7,7 +7,7 @@ from typing import Any, Final
 import typer.main
 from typer.core import TyperGroup
 
-_EXTRAS: Final = {"pydantic": "server", "grpc_health": "server", "sqlalchemy": "server"}
+_EXTRAS: Final = {"pydantic_settings": "server", "grpc_health": "server", "sqlalchemy": "server"}
 _MODULES: Final = {"import": "importing", "export": "exporting"}
 """Of commands that no module can be called like."""
 

