@@ -15,8 +15,6 @@ from inventory_grpc.settings import Settings
 from inventory_grpc.store.background import background_engine, bound
 
 _STATEMENT_MS: Final = 10_000
-_NEEDED: Final = frozenset({"database", "schema", "rights"})
-"""Without these nothing further can be looked at."""
 _REACH: Final = "is it running, and are host, port, name, role and password in its URL right?"
 
 
@@ -39,7 +37,7 @@ def _of_database(url: str, settings: Settings) -> Iterator[Finding]:
     with _engine(url) as engine:
         found = list(_tried("database", engine, lambda conn: database.looked_at(conn, settings)))
         yield from found
-        if any(each.verdict == "fail" and each.area in _NEEDED for each in found):
+        if not any(each.area == "schema" and each.verdict != "fail" for each in found):
             return
         yield from _tried("stream", engine, stream.looked_at)
         if settings.read_database_url is not None:

@@ -107,7 +107,10 @@ class Printer:
         """Lines that go on in the next one where the terminal ends."""
         where = self.errors if wrong else self.console
         for line in told:
-            where.print(line, soft_wrap=not where.is_terminal)
+            text = Text(line) if isinstance(line, str) else line
+            for part in text.wrap(where, where.width) if where.is_terminal else [text]:
+                part.rstrip()
+                where.print(part)
 
     def note(self, text: str) -> None:
         """Something beside the results, for people only."""

@@ -130,6 +130,7 @@ def _line(
         line.append(padding + cell if index in numbers else cell, "" if style else _style(cell))
         if index not in numbers and place < len(shown) - 1:
             line.append(padding)
+    line.rstrip()
     return line
 
 
