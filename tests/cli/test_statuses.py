@@ -91,14 +91,13 @@ def test_the_help_names_the_statuses() -> None:
         assert status in " ".join(said.split())
 
 
-def test_the_help_says_of_every_command_what_the_command_says_of_itself() -> None:
+def test_every_command_of_the_help_is_there_and_has_help_of_its_own() -> None:
     group = typer.main.get_command(app)
     for name in COMMANDS:
         command = group.commands[name]  # type: ignore[attr-defined]
         assert command.name == name
         assert Cli("").run(name, "--help").status == 0
         assert COMMANDS[name].endswith(".")
-        assert len(COMMANDS[name]) <= 80 - 2 - 10 - 2 or " " in COMMANDS[name]
 
 
 _SLOW = ("grpc", "google.protobuf", "pydantic", "sqlalchemy", "rich", "yaml", "prompt_toolkit")
