@@ -27,9 +27,9 @@ _WATCHED_HEADINGS: Final = (
 )  # fmt: skip
 _WATCHED_NOTE: Final = (
     "CPU is per order, medians of fewer and shorter rounds. Orders change two products, and most "
-    "watchers want one product each, mostly others: they are told nothing, but have to be asked. "
+    "watchers want one product each, mostly others: the feed finds by an index who wants a change. "
     "An event is one change told to one watcher; its cost is what the server's CPU per order is "
-    "above that with no watchers, that of asking the others included."
+    "above that with no watchers, that of reading the changes from the database included."
 )
 _BESIDE_HEADINGS: Final = (
     "a caller of CreateOrder beside", "p50 ms", "p99 ms", "its orders per second",
