@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 import inventory_grpc.client
-from tests.server.harness import Server
+from inventory_grpc.client import InventoryClient
+from tests.conftest import Database
+from tests.server.harness import Server, running
 
+_README = Path(__file__).parents[2] / "README.md"
 _BASE = ("grpcio", "protobuf", "googleapis-common-protos")
 
 
@@ -48,9 +51,20 @@ def test_the_libraries_of_the_server_are_not_there(base_install: Path) -> None:
 
 def _alone(place: Path, code: str) -> subprocess.CompletedProcess[str]:
     """Run it with nothing to import but the standard library and the place."""
-    path = f"import sys; sys.path.append({str(place)!r})\n"
-    command = [sys.executable, "-I", "-S", "-W", "error", "-c", path + code]
+    command = _command(place, code)
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def _begun(place: Path, code: str) -> "subprocess.Popen[str]":
+    """The same, still running."""
+    return subprocess.Popen(
+        _command(place, code), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _command(place: Path, code: str) -> list[str]:
+    path = f"import sys; sys.path.append({str(place)!r})\n"
+    return [sys.executable, "-I", "-S", "-u", "-W", "error", "-c", path + code]
 
 
 def _closure(names: tuple[str, ...]) -> list[Distribution]:
@@ -64,3 +78,30 @@ def _closure(names: tuple[str, ...]) -> list[Distribution]:
             needed = [each for each in found[name].requires or () if "extra ==" not in each]
             waiting += [re.split(r"[<>=!~\[; ]", each)[0] for each in needed]
     return list(found.values())
+
+
+def test_the_lines_of_the_readme_go_on_when_the_server_is_killed_and_started_again(
+    database: Database, base_install: Path, tmp_path: Path
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", _README.read_text("utf-8"), re.DOTALL)
+    assert len(code.splitlines()) <= 16
+    settings = {"database_url": database.url}
+    with running(tmp_path / "log-1", "--no-migrate", **settings) as first:
+        consumer = _begun(base_install, code.replace("127.0.0.1:50051", first.target))
+        assert consumer.stdout is not None
+        printed = [consumer.stdout.readline() for _ in range(40)]
+        first.kill()
+        again = ("--no-migrate", "--listen", first.target)
+        with (
+            running(tmp_path / "log-2", *again, **settings) as second,
+            InventoryClient(second.target) as client,
+        ):
+            rest, problems = consumer.communicate(timeout=90)
+            placed = list(client.list_orders(product="BOWL"))
+            level = client.get_stock_level("BOWL").stock_level
+    assert (consumer.returncode, problems) == (0, "")
+    *order_ids, last = [*printed, *rest.splitlines(keepends=True)]
+    assert last == "0 of BOWL left\n"
+    assert {f"{each.order_id}\n" for each in placed} == set(order_ids)
+    assert len(order_ids) == len(placed) == 201
+    assert (level.on_hand, level.allocated) == (250, 250)
