@@ -83,11 +83,10 @@ def test_old_versions_of_tls_are_refused(
             return
         with pytest.raises(ssl.SSLError) as refused:
             context.wrap_socket(plain)
-        # The server hung up; the client itself would have gone on.
-        assert refused.value.reason in {
-            "UNEXPECTED_EOF_WHILE_READING",
-            "TLSV1_ALERT_PROTOCOL_VERSION",
-        }
+        # The server said so or hung up; the client itself would have gone on. Of hanging up there
+        # are two kinds, and versions of Python do not agree which of them it was.
+        hung_up = isinstance(refused.value, ssl.SSLZeroReturnError | ssl.SSLEOFError)
+        assert hung_up or refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
 
 
 def test_with_an_authority_for_clients_only_its_clients_get_in(
