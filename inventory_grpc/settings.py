@@ -81,6 +81,11 @@ class Settings(AccessSettings, ConnectionSettings):
     workers: int = Field(
         1, ge=1, le=64, description="Server processes that share the listening port."
     )
+    worker_cpu_affinity: Literal["off", "auto"] = Field(
+        "off",
+        description="Keep each server process on one CPU: auto takes those that may be used in "
+        "turn. Not for several servers that share CPUs. Linux only.",
+    )
     migrate: bool = Field(default=True, description="Bring the schema up to date before serving.")
     pooler: Literal["none", "transaction"] = Field(
         "none",

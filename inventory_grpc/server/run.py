@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Final
@@ -12,6 +13,7 @@ import uvloop
 from inventory_grpc.demo import ORDERED_SKU
 from inventory_grpc.server import logging
 from inventory_grpc.server.address import Address, check_free
+from inventory_grpc.server.affinity import SUPPORTED, keep_on_one_cpu
 from inventory_grpc.server.app import Application
 from inventory_grpc.server.channelz import check_channelz
 from inventory_grpc.server.descriptors import raise_limit
@@ -80,6 +82,8 @@ async def _serve(settings: Settings) -> None:
     check_channelz(settings)
     check_traces(settings)
     check_private_ports(settings)
+    if settings.worker_cpu_affinity == "auto" and not SUPPORTED:
+        _log.warning("worker_cpu_affinity_not_supported", platform=sys.platform)
     # Several workers would each find it out for themselves, and be started again for ever.
     tls_certificates(settings)
     if not await _finished_before(stop, prepare_database(settings)):
@@ -97,6 +101,9 @@ async def _serve_in_worker(settings: Settings, on_ready: OnReady) -> None:
 async def _serve_until(
     stop: asyncio.Event, settings: Settings, on_ready: OnReady, *, share_port: bool = False
 ) -> None:
+    if settings.worker_cpu_affinity == "auto":
+        # Any will do, but not the same for all servers of a machine.
+        keep_on_one_cpu(0, os.getpid())
     app = await Application.start(settings, share_port=share_port)
     _log.info("serving", listen=str(app.address))
     _spare_the_collector()

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from inventory_grpc.server.address import Address, check_free, reserve
+from inventory_grpc.server.affinity import keep_on_one_cpu
 from inventory_grpc.settings import Settings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -42,7 +43,10 @@ async def supervise(
     with ExitStack() as port:
         address = reserve(Address.parse(settings.listen), port)
         numbers = range(1, settings.workers + 1)
-        workers = [_Worker(number, _told(settings, address, number)) for number in numbers]
+        affine = settings.worker_cpu_affinity == "auto"
+        workers = [
+            _Worker(number, _told(settings, address, number), affine=affine) for number in numbers
+        ]
         keeping = [asyncio.create_task(worker.keep()) for worker in workers]
         announcing = asyncio.create_task(_announce(workers, address, on_ready))
         await stop.wait()
@@ -71,6 +75,8 @@ def check_private_ports(settings: Settings) -> None:
 def _told(settings: Settings, address: Address, number: int) -> bytes:
     """The settings of one worker."""
     own = {"listen": str(address), "workers": 1, "migrate": False, "demo": False}
+    # The parent sees to it: only here it is known which of them this one is.
+    own["worker_cpu_affinity"] = "off"
     for name in ("metrics_listen", "channelz_listen"):
         listen = getattr(settings, name)
         if listen is not None:
@@ -89,9 +95,10 @@ async def _announce(
 class _Worker:
     """One place among the workers, filled by one process after another."""
 
-    def __init__(self, number: int, told: bytes) -> None:
+    def __init__(self, number: int, told: bytes, *, affine: bool) -> None:
         self._number = number
         self._told = told
+        self._affine = affine
         self._process: Process | None = None
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -130,6 +137,10 @@ class _Worker:
         self._process = process = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, start_new_session=True
         )
+        if self._affine:
+            # It has no settings yet, and so no other thread that would be left out.
+            with suppress(ProcessLookupError):
+                keep_on_one_cpu(process.pid, self._number - 1)
         if self._stopping.is_set():
             self.stop()
         assert process.stdin is not None
