@@ -106,7 +106,9 @@ def _measured(section: "_Section", say: Say) -> dict[Attack, list[_Sample]]:
 def _section(directory: Path) -> Iterator["_Section"]:
     with ExitStack() as stack:
         postgres = stack.enter_context(databases.postgres(directory))
-        server, other = (stack.enter_context(inventory(postgres, directory)) for _ in range(2))
+        server, other = (
+            stack.enter_context(inventory(postgres, directory, access_log="all")) for _ in range(2)
+        )
         load = stack.enter_context(load_generator(directory / "honest.log"))
         load.seed(Seed(server.address, _PRODUCTS, 0))
         yield _Section(server, other, load)

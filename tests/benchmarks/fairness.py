@@ -108,7 +108,9 @@ def _section(running: Bench, directory: Path) -> Iterator["_Section"]:
     access.write_text(_access(), encoding="utf-8")
     with ExitStack() as stack:
         server, other = (
-            stack.enter_context(inventory(running.postgres, directory, access_file=str(access)))
+            stack.enter_context(
+                inventory(running.postgres, directory, access_file=str(access), access_log="all")
+            )
             for _ in range(2)
         )
         honest, greedy, stranger = (

@@ -54,7 +54,12 @@ def figures(samples: Samples) -> list[Figure]:
 def verdicts(samples: Samples) -> list[Verdict]:
     """What the project wants of them."""
     return [
-        *(_of_rates(samples, order) for order in (plan.HOT, plan.UNIFORM)),
+        *(_of_rates(samples, order, plan.EMPTY) for order in (plan.HOT, plan.UNIFORM)),
+        *(
+            _of_rates(samples, affine, plan.EMPTY_AFFINE)
+            for affine, order in plan.AFFINE.items()
+            if order in (plan.HOT, plan.UNIFORM)
+        ),
         _of_costs(samples, plan.HOT, plan.TEXTBOOK_HOT),
         _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
         *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
@@ -70,10 +75,10 @@ def _of_batch(samples: Samples, batch: Scenario) -> Verdict:
     return Verdict(wanted, 0.2, cost, at_least=False)
 
 
-def _of_rates(samples: Samples, order: Scenario) -> Verdict:
+def _of_rates(samples: Samples, order: Scenario, empty: Scenario) -> Verdict:
     ratios = [
-        rate_of(order)(ours) / rate_of(plan.EMPTY)(empty)
-        for ours, empty in zip(samples[order], samples[plan.EMPTY], strict=True)
+        rate_of(order)(ours) / rate_of(empty)(theirs)
+        for ours, theirs in zip(samples[order], samples[empty], strict=True)
     ]
     wanted = f"{order.name}, {order.in_flight} in flight: rate / empty RPC's rate"
     return Verdict(wanted, 0.6, median(ratios), at_least=True)

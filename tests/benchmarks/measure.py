@@ -82,6 +82,9 @@ def bench(directory: Path) -> Iterator[Bench]:
         servers = {
             Target.INVENTORY: two[:1],
             Target.TWO_INVENTORIES: two,
+            Target.AFFINE: [
+                stack.enter_context(inventory(postgres, directory, worker_cpu_affinity="auto"))
+            ],
             Target.EQUIPPED: [
                 stack.enter_context(inventory(postgres, directory, **_equipment(directory)))
             ],
@@ -117,7 +120,8 @@ def measure(running: Bench, scenarios: Sequence[Scenario], pace: Pace, say: Say)
 def inventory(
     postgres: EmbeddedPostgres, directory: Path, module: str = "inventory_grpc", **settings: str
 ) -> Iterator[Server]:
-    """One more server on the database that was seeded."""
+    """One more server on the database that was seeded; it logs no calls unless told to."""
+    settings = {"access_log": "off"} | settings
     with processes.server(
         module,
         *("serve", "--listen", "127.0.0.1:0"),

@@ -18,6 +18,9 @@ class Target(StrEnum):
     """Which server a scenario calls."""
 
     INVENTORY = "inventory"
+    """Nobody is asked who he is, and nothing is told of calls."""
+    AFFINE = "affine"
+    """The same server kept on one CPU."""
     TWO_INVENTORIES = "two inventories"
     """Two servers on one database, half of the calls to each."""
     EQUIPPED = "equipped"
@@ -75,6 +78,8 @@ class Scenario:
                 return self.workload
             case Target.TWO_INVENTORIES:
                 return f"{self.workload}, two servers"
+            case Target.AFFINE:
+                return f"{self.workload}, on one CPU"
             case Target.EQUIPPED:
                 return f"{self.workload}, equipped"
             case Target.UNGATHERED:
@@ -156,13 +161,23 @@ EQUIPPED: Final[Mapping[Scenario, Scenario]] = {
 """Orders at a server that knows its callers and is seen, and the same ones at a bare one."""
 
 
+EMPTY_AFFINE: Final = Scenario(Workload.EMPTY, 256, Target.AFFINE)
+AFFINE: Final[Mapping[Scenario, Scenario]] = {
+    Scenario(order.workload, order.in_flight, Target.AFFINE): order
+    for order in (HOT_64, UNIFORM, HOT)
+}
+"""Orders at a server on one CPU, and the same ones at a server that may use all."""
+
+
 def _with_rivals(order: Scenario) -> tuple[Scenario, ...]:
     """Next to each other, what is compared meets the same disturbances."""
     optimistic = [STRATEGIES[order]] if order in STRATEGIES else []
     equipped = [each for each, bare in EQUIPPED.items() if bare == order]
+    affine = [each for each, other in AFFINE.items() if other == order]
     return (
         order,
         *equipped,
+        *affine,
         *optimistic,
         *(hold for hold, other in HOLDS.items() if other == order),
     )
@@ -181,6 +196,7 @@ SCENARIOS: Final = (
     *_with_rivals(UNIFORM),
     *_with_rivals(HOT),
     EMPTY,
+    EMPTY_AFFINE,
     BATCH_HOT,
     BATCH_UNIFORM,
     TEXTBOOK_HOT,
