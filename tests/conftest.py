@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -92,7 +92,7 @@ def template(postgres: Postgres) -> Iterator[str]:
     """The name of a migrated database without connections, to clone from."""
     from inventory_grpc.store.migrate import upgrade  # noqa: PLC0415
 
-    with _made(postgres, "TEMPLATE template0") as database:
+    with _made_empty(postgres) as database:
         upgrade(database.owner_url)
         # A connection that the migration left open would make every clone fail.
         postgres.run(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false")
@@ -113,7 +113,7 @@ def database(postgres: Postgres, template: str) -> Iterator[Database]:
 @pytest.fixture
 def empty_database(postgres: Postgres) -> Iterator[Database]:
     """A database of this test's own that no migration has touched."""
-    with _made(postgres, "TEMPLATE template0") as database:
+    with _made_empty(postgres) as database:
         yield database
 
 
@@ -132,6 +132,16 @@ def _passable_directory() -> Iterator[Path]:
         directory = Path(name)
         directory.chmod(0o711)
         yield directory
+
+
+@contextmanager
+def _made_empty(server: Postgres) -> Iterator[Database]:
+    with _made(server, "TEMPLATE template0") as database:
+        # As docs/security.md says: PostgreSQL 14 lets everybody make things there.
+        inside = replace(server, superuser=server.superuser.set(database=database.name))
+        inside.run(f"ALTER SCHEMA public OWNER TO {server.owner.username}")
+        inside.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        yield database
 
 
 @contextmanager
