@@ -40,11 +40,13 @@ def post(  # noqa: PLR0913 - a ledger row has that many columns
     on_hand_after = level.on_hand + on_hand
     allocated_after = level.allocated + allocated
     held_after = level.held + held
-    assert min(on_hand_after, allocated_after, held_after) >= 0, (level, kind)
-    if max(on_hand_after, allocated_after, held_after) > COUNTER_MAX:
+    assert on_hand_after >= 0 and allocated_after >= 0 and held_after >= 0, (level, kind)  # noqa: PT018
+    if on_hand_after > COUNTER_MAX or allocated_after > COUNTER_MAX or held_after > COUNTER_MAX:
         raise _over_limit(level, on_hand_after, allocated_after)
-    uncovered = max(0, allocated_after + held_after - on_hand_after - rules.backorder_limit)
-    shortfall = uncovered if is_fact else min(level.shortfall, uncovered)
+    shortfall = level.shortfall
+    if shortfall or is_fact:
+        uncovered = max(0, allocated_after + held_after - on_hand_after - rules.backorder_limit)
+        shortfall = uncovered if is_fact else min(shortfall, uncovered)
     version = level.version + 1
     after = StockLevel(
         level.product_id, level.sku, level.location_id,

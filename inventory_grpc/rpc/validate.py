@@ -42,7 +42,7 @@ PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1000
 MASK_PATHS_MAX = 100
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+_UUID = re.compile("-".join(f"[0-9a-fA-F]{{{length}}}" for length in (8, 4, 4, 4, 12))).fullmatch
 _SKU = re.compile(r"[A-Za-z0-9._/-]{1,64}").fullmatch
 _SKU_PREFIX = re.compile(r"[A-Za-z0-9._/-]{0,64}").fullmatch
 _LOCATION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
