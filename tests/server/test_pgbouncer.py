@@ -111,7 +111,7 @@ def test_nothing_of_all_that_stays_in_a_session_and_the_books_are_right(
     with ExitStack() as stack:
         # All of them: a transaction keeps its session until it ends.
         conns = [stack.enter_context(closing(pgbouncer.connect())) for _ in range(SESSIONS)]
-        left = {}
+        left: dict[int, list[str]] = {}
         for conn in conns:
             cursor = conn.cursor()
             cursor.execute(
