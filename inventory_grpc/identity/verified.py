@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Final
 
 from inventory_grpc.domain.caller import Caller
+from inventory_grpc.identity.digest import own_digest
 from inventory_grpc.identity.tokens import Token
 
 KEPT_SECONDS_MAX: Final = 60.0
@@ -30,7 +30,7 @@ class VerifiedTokens:
 
     def find(self, token: str) -> Caller | None:
         """Whose it is, if that is known."""
-        digest = sha256(token.encode()).digest()
+        digest = own_digest(token)
         known = self._known.get(digest)
         if known is None:
             return None
@@ -48,7 +48,7 @@ class VerifiedTokens:
             return
         if len(self._known) >= self._tokens_max:
             del self._known[next(iter(self._known))]
-        self._known[sha256(token.encode()).digest()] = (caller, until)
+        self._known[own_digest(token)] = (caller, until)
 
     def forget(self) -> None:
         """All: what they were verified against has changed."""

@@ -54,6 +54,14 @@ def test_a_key_is_known_by_all_of_its_digest() -> None:
     assert access.api_keys.caller_of(key) is None
 
 
+def test_a_key_presented_before_is_known_as_long_as_the_file_has_it() -> None:
+    with_key, without = parse_access(FULL.encode()), parse_access(b"")
+    for _ in range(2):
+        assert with_key.api_keys.caller_of("old") is with_key.callers["checkout"]
+        assert with_key.api_keys.caller_of("older") is None
+        assert without.api_keys.caller_of("old") is None
+
+
 def test_keys_are_long_random_and_say_what_they_are() -> None:
     keys = {new_key() for _ in range(100)}
     assert len(keys) == 100
