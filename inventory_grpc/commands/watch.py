@@ -80,6 +80,8 @@ class Watch:
         self._filter = ChangeFilter(kinds=[ChangeKind.Value(f"CHANGE_KIND_{k}") for k in kinds])
         self._line = _json if output == "json" else _text
         self._token = ""
+        self._has_begun = False
+        """The stream of the moment: it has told something."""
 
     def run(self, resume_token: str) -> int:
         """Print until interrupted (0) or refused (1)."""
@@ -109,22 +111,27 @@ class Watch:
                 call = cast("grpc.Call", error)
                 why = " ".join((call.details() or "").split())
                 sys.stderr.write(f"{self._target}: {call.code().name}: {why}\n")
-                if call.code() not in {
-                    grpc.StatusCode.UNAVAILABLE,
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                }:
+                if not self._may_resume_after(call.code()):
                     return _REFUSED
                 backoff = _BACKOFF_SECONDS if self._token != before else backoff
                 time.sleep(backoff)
                 backoff = min(2 * backoff, _BACKOFF_SECONDS_MAX)
 
+    def _may_resume_after(self, code: grpc.StatusCode) -> bool:
+        if code is grpc.StatusCode.UNAUTHENTICATED:
+            # The token that it began with has expired; the file may have another one.
+            return self._has_begun
+        return code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
     def _print(self, changes: ChangeServiceStub) -> None:
+        self._has_begun = False
         request = WatchChangesRequest(resume_token=self._token, filter=self._filter)
         for answer in changes.WatchChanges(request, metadata=self._dial.metadata()):
             if answer.HasField("change"):
                 sys.stdout.write(self._line(answer))
                 sys.stdout.flush()
             self._token = answer.resume_token
+            self._has_begun = True
 
 
 def _json(answer: WatchChangesResponse) -> str:

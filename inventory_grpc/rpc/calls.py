@@ -4,12 +4,17 @@ Every call runs in a task of its own, so that a context variable says which one 
 not hand it down, and what they learn of it reaches the log and the metrics.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
 from inventory_grpc.domain.caller import ANONYMOUS, Caller
 from inventory_grpc.rpc.reply import Context
+
+
+def _confirmed() -> None:
+    """It is over before anything can have changed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +41,8 @@ class Call:
     """The other end of its connection, as gRPC writes it; whoever logs it fills it in."""
     trace_id: str = ""
     """In hexadecimal, if it is traced."""
+    confirm: Callable[[], None] = _confirmed
+    """See ``Door.confirm``; nothing of a call that does not go on for long."""
 
     def row_refused(self, reason: str) -> None:
         """One more row of its batch."""
@@ -54,6 +61,12 @@ class Door(Protocol):
         """Let the call in; each that got in has to ``leave``.
 
         Raises Unauthenticated, PermissionDenied, RateLimited, Overloaded, Draining.
+        """
+
+    def confirm(self, context: Context) -> None:
+        """A call that got in has gone on for a while: whoever makes it still may.
+
+        Raises Unauthenticated, PermissionDenied.
         """
 
     def charge(self, caller: Caller, rows: int) -> None:

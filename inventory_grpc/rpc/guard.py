@@ -5,7 +5,7 @@
    rows become 170 MiB and hold up the loop for 70 ms, which nobody gets who may not enter.
 2. Bytes that are no message of the method's type: MALFORMED_REQUEST.
 3. The handler; a plain function or generator runs in threads. A coroutine function that streams
-   may go on for long, and its door is told.
+   may go on for long: its door is told, and it can have its caller confirmed on the way.
 4. A refusal becomes its status. Cancellation passes. Anything else is a bug: the caller gets an
    opaque INTERNAL with an incident id, the log everything under the same id.
 
@@ -17,6 +17,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import TypeAlias, cast
 
 import grpc
@@ -84,6 +85,7 @@ class Guard:
         door, observer = self._doors.of(method, lasting=lasting), self._observers.of(method)
         rows = rows_of(method)
         handler = _charged(door, rows, handler) if rows else handler
+        handler = _confirmable(door, handler) if lasting else handler
         decoded = _decoded(decode, handler)
 
         async def observed(raw: bytes, context: Context) -> Reply:
@@ -108,6 +110,16 @@ def _charged(door: Door, rows: Rows, handler: Handler) -> Handler:
         return await handler(request, context)
 
     return charged
+
+
+def _confirmable(door: Door, handler: Handler) -> Handler:
+    """It is told whether its caller still may, whenever it asks."""
+
+    async def confirmable(request: Message, context: Context) -> Reply:
+        current.get().confirm = partial(door.confirm, context)
+        return await handler(request, context)
+
+    return confirmable
 
 
 def _decoded(decode: Decode, handler: Handler) -> Guarded:

@@ -35,9 +35,7 @@ class MethodDoor:
 
     def enter(self, context: Context) -> Caller:
         """See ``rpc.calls.Door``."""
-        caller = self._identified(context)
-        if self._needed is None or caller.role < self._needed:
-            raise self._denied(caller.name)
+        caller = self._allowed(context)
         self._quotas.enter(caller)
         try:
             self._admission.enter()
@@ -45,6 +43,10 @@ class MethodDoor:
             self._quotas.turn_away(caller)
             raise
         return caller
+
+    def confirm(self, context: Context) -> None:
+        """See ``rpc.calls.Door``."""
+        self._allowed(context)
 
     def charge(self, caller: Caller, rows: int) -> None:
         """See ``rpc.calls.Door``."""
@@ -54,6 +56,12 @@ class MethodDoor:
         """The call has ended."""
         self._quotas.leave(caller)
         self._admission.leave()
+
+    def _allowed(self, context: Context) -> Caller:
+        caller = self._identified(context)
+        if self._needed is None or caller.role < self._needed:
+            raise self._denied(caller.name)
+        return caller
 
     def _identified(self, context: Context) -> Caller:
         if self._authenticator is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from inventory_grpc.client import InventoryClient, ResumeTokenExpired
+from inventory_grpc.client import InventoryClient, ResumeTokenExpired, Unauthenticated
 from inventory_grpc.v1 import changes_pb2
 from inventory_grpc.v1.changes_pb2 import Change, Checkpoint, WatchChangesResponse
 from inventory_grpc.v1.changes_pb2_grpc import ChangeServiceStub
@@ -55,6 +55,24 @@ def test_a_token_that_is_too_old_is_the_callers_to_know(fake: Fake) -> None:
     seen = fake.call(lambda client: next(client.watch("old")))
     fake.stream(_WATCH, [], _Code.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
     with pytest.raises(ResumeTokenExpired):
+        seen.result(10)
+
+
+def test_a_token_that_expires_in_the_middle_of_a_stream_is_asked_for_anew(fake: Fake) -> None:
+    seen = fake.call(lambda client: [each.event_id for each in islice(client.watch(), 2)])
+    asked = [
+        fake.stream(_WATCH, [_told("a")], _Code.UNAUTHENTICATED, "UNAUTHENTICATED"),
+        fake.stream(_WATCH, [_told("b")], None),
+    ]
+    assert seen.result(10) == ["a", "b"]
+    assert [each.resume_token for each in asked] == ["", "after a"]
+
+
+def test_who_is_not_known_when_a_stream_begins_is_told_so(fake: Fake) -> None:
+    seen = fake.call(lambda client: list(client.watch()))
+    for messages in ([_told("a")], []):
+        fake.stream(_WATCH, messages, _Code.UNAUTHENTICATED, "UNAUTHENTICATED")
+    with pytest.raises(Unauthenticated):
         seen.result(10)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from inventory_grpc.v1.products_pb2 import CreateProductRequest, Product
 from tests.conftest import Database
+from tests.server.callers import CallerEntry, write_access
 from tests.server.harness import Server, environment, read_line, running
 from tests.server.watching import Watch, create, hold, order
 
@@ -65,6 +67,30 @@ def test_it_goes_on_when_the_server_is_back(database: Database, tmp_path: Path) 
                 assert "UNAVAILABLE" in _interrupted(process)
 
 
+def test_it_goes_on_with_a_new_key_when_the_old_one_counts_no_more(
+    database: Database, tmp_path: Path
+) -> None:
+    old, new = (CallerEntry("keeper", "operator") for _ in range(2))
+    access, key = write_access(tmp_path / "access.toml", [old]), tmp_path / "key"
+    key.write_text(old.key)
+    flags = ("--no-migrate", "--access-file", str(access), "--watch-checkpoint-seconds", "0.05")
+    with running(tmp_path / "log", *flags, database_url=database.url) as server:
+        token = _create_as(old, server, "ONE")
+        with _following(
+            server.target, "--resume-token", token, "--api-key-file", str(key)
+        ) as process:
+            assert " ONE " in read_line(process, _SECONDS_MAX)
+            key.write_text(new.key)
+            write_access(access, [new])
+            assert process.stderr is not None
+            assert "UNAUTHENTICATED: who calls is not known" in process.stderr.readline()
+            _create_as(new, server, "TWO")
+            assert " TWO " in read_line(process, _SECONDS_MAX)
+            # Now it has the key of nobody.
+            write_access(access, [old])
+            assert process.wait(_SECONDS_MAX) == 1
+
+
 def test_a_refusal_ends_it(server: Server) -> None:
     with _following(server.target, "--resume-token", "forged") as process:
         _, err = process.communicate(timeout=_SECONDS_MAX)
@@ -77,6 +103,12 @@ def test_an_unknown_kind_is_a_usage_error(server: Server) -> None:
         _, err = process.communicate(timeout=_SECONDS_MAX)
     assert process.returncode == 2
     assert "LOW_STOCK" in err
+
+
+def _create_as(caller: CallerEntry, server: Server, sku: str) -> str:
+    request = CreateProductRequest(product=Product(sku=sku, name=sku.title()))
+    answer = server.products.CreateProduct(request, metadata=caller.metadata, timeout=10)
+    return answer.resume_token
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from inventory_grpc.client import wire_aio as wire
 from inventory_grpc.client.errors import InventoryError
 from inventory_grpc.client.memory import Seen
 from inventory_grpc.client.policy import Attempts, Limits, Policy
+from inventory_grpc.client.refusals import Unauthenticated
 from inventory_grpc.v1.changes_pb2 import Change, WatchChangesResponse
 
 Stream = wire.Stream[WatchChangesResponse]
@@ -87,12 +88,23 @@ class AsyncWatch:
         except InventoryError as error:
             self._stream = None
             if not self._closed:
-                await self._bell.wait(self._attempts.pause_after(error))
+                await self._bell.wait(self._pause_after(error))
             return None
         if message is None:
             self._stream = None
             # At once, but not together with all others whose server drained.
-            await self._bell.wait(self._policy.backoff * random.random())  # noqa: S311
+            await self._bell.wait(self._soon())
         else:
             self._attempts = Attempts(self._policy, self._limits)
         return message
+
+    def _pause_after(self, error: InventoryError) -> float:
+        """Seconds until another stream is made; raises the error if there shall be none."""
+        if isinstance(error, Unauthenticated) and self._attempts.made == 0:
+            # In the middle of a stream: the token that it began with has expired, and the next one
+            # is asked for a new one. One that cannot begin has been refused.
+            return self._soon()
+        return self._attempts.pause_after(error)
+
+    def _soon(self) -> float:
+        return self._policy.backoff * random.random()  # noqa: S311

@@ -12,6 +12,7 @@ from inventory_grpc.client import wire_sync as wire
 from inventory_grpc.client.errors import InventoryError
 from inventory_grpc.client.memory import Seen
 from inventory_grpc.client.policy import Attempts, Limits, Policy
+from inventory_grpc.client.refusals import Unauthenticated
 from inventory_grpc.v1.changes_pb2 import Change, WatchChangesResponse
 
 Stream = wire.Stream[WatchChangesResponse]
@@ -88,12 +89,23 @@ class Watch:
         except InventoryError as error:
             self._stream = None
             if not self._closed:
-                self._bell.wait(self._attempts.pause_after(error))
+                self._bell.wait(self._pause_after(error))
             return None
         if message is None:
             self._stream = None
             # At once, but not together with all others whose server drained.
-            self._bell.wait(self._policy.backoff * random.random())  # noqa: S311
+            self._bell.wait(self._soon())
         else:
             self._attempts = Attempts(self._policy, self._limits)
         return message
+
+    def _pause_after(self, error: InventoryError) -> float:
+        """Seconds until another stream is made; raises the error if there shall be none."""
+        if isinstance(error, Unauthenticated) and self._attempts.made == 0:
+            # In the middle of a stream: the token that it began with has expired, and the next one
+            # is asked for a new one. One that cannot begin has been refused.
+            return self._soon()
+        return self._attempts.pause_after(error)
+
+    def _soon(self) -> float:
+        return self._policy.backoff * random.random()  # noqa: S311

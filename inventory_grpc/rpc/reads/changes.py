@@ -7,6 +7,7 @@ from typing import Final
 from inventory_grpc.domain.errors import SlowConsumer
 from inventory_grpc.domain.record import record
 from inventory_grpc.rpc import changes
+from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.validate import Violations
@@ -18,6 +19,8 @@ _JITTER: Final = 0.2
 """So that streams that began together do not end together."""
 _LAST_SECONDS_MAX: Final = 10.0
 """What a stream whose time is over gets to have its last messages read."""
+_CONFIRM_SECONDS: Final = 10.0
+"""After how long the door is asked again whether who watches still may."""
 
 
 @record
@@ -44,31 +47,37 @@ class ChangeReads:
         wanted = filters.changes(request, found)
         found.refuse_if_any()
         async with self.changes.watch(request.resume_token, wanted) as stream:
-            delivery = _Delivery(self.changes, stream, context)
+            delivery = _Delivery(self.changes, stream, context, self.watch_limits)
             await delivery.checkpoint()
-            await delivery.run(self.watch_limits)
+            await delivery.run()
         return b""
 
 
 class _Delivery:
     """Takes what comes and writes it."""
 
-    def __init__(self, changes_: Changes, stream: Stream, context: Context) -> None:
+    def __init__(
+        self, changes_: Changes, stream: Stream, context: Context, limits: WatchLimits
+    ) -> None:
         self._changes = changes_
         self._stream = stream
         self._context = context
+        self._limits = limits
+        self._confirm = current.get().confirm
+        self._confirm_seconds = min(limits.checkpoint_seconds, _CONFIRM_SECONDS)
         self._delivered = stream.cursor
         self._time = asyncio.get_running_loop().time
-        self._written_at = self._time()
+        self._written_at = self._confirmed_at = self._time()
 
-    async def run(self, limits: WatchLimits) -> None:
-        """Until its time is over. Raises SlowConsumer and what the stream raises."""
+    async def run(self) -> None:
+        """Until its time is over. Raises SlowConsumer, what the stream raises, and what the door
+        says to a caller who may no longer watch: that one has the token of the message before."""
         jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-        ends_at = self._time() + limits.seconds_max * jitter
+        ends_at = self._time() + self._limits.seconds_max * jitter
         try:
             async with asyncio.timeout_at(ends_at + _LAST_SECONDS_MAX) as limit:
                 self._stream.reader.limit_by(limit)
-                await self._deliver(ends_at, limits.checkpoint_seconds)
+                await self._deliver(ends_at)
                 await self.checkpoint()
         except TimeoutError:
             token = self._changes.seal(self._delivered)
@@ -80,13 +89,13 @@ class _Delivery:
         await self._write(changes.checkpoint(self._changes.seal(cursor)))
         self._delivered = cursor
 
-    async def _deliver(self, ends_at: float, checkpoint_seconds: float) -> None:
+    async def _deliver(self, ends_at: float) -> None:
         stream, loop = self._stream, asyncio.get_running_loop()
         while True:
             now = self._time()
             if stream.is_ending or now >= ends_at:
                 return
-            checkpoint_at = self._written_at + checkpoint_seconds
+            checkpoint_at = self._written_at + self._limits.checkpoint_seconds
             if now >= checkpoint_at:
                 await self.checkpoint()
                 continue
@@ -106,6 +115,11 @@ class _Delivery:
                 return
 
     async def _write(self, message: bytes) -> None:
+        now = self._time()
+        if now >= self._confirmed_at + self._confirm_seconds:
+            # Before the message, of which a caller that may no longer watch learns nothing.
+            self._confirm()
+            self._confirmed_at = now
         await self._context.write(message)
         self._written_at = self._time()
 

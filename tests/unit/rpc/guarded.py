@@ -40,6 +40,11 @@ class Admission:
         self.inside += 1
         return CALLER
 
+    def confirm(self, context: object) -> None:
+        assert self.inside
+        if self.refusal is not None:
+            raise self.refusal
+
     def charge(self, caller: Caller, rows: int) -> None:
         assert caller is CALLER
         assert self.inside
