@@ -171,7 +171,7 @@ def test_a_hot_read_is_one_statement_and_planned_once(
         (name, 5, 0)
         for name in (
             "orders_by_id",
-            "hold_by_id",
+            "holds_by_id",
             "products_by_key",
             "levels_by_key",
             "known_locations",

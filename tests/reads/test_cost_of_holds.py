@@ -169,7 +169,7 @@ def test_what_ended_and_what_others_hold_costs_a_read_nothing(
                         {"ids": f"{{{product}}}", "skus": nothing, "location_ids": nothing},
                     ),
                     (products._SEVERAL, {"ids": f"{{{product}}}", "skus": nothing}),
-                    (holds._ONE, {"hold_id": hold}),
+                    (holds._BY_ID, {"hold_ids": f"{{{hold}}}"}),
                 )
             ]
 

@@ -21,7 +21,7 @@ READS: dict[Prepared, dict[str, str]] = {
     },
     stock._AVAILABILITY: {"ids": f"{{{PRODUCT}}}", "skus": "{}", "location_ids": "{}"},
     products._SEVERAL: {"ids": f"{{{PRODUCT}}}", "skus": "{}"},
-    holds._ONE: {"hold_id": HOLD},
+    holds._BY_ID: {"hold_ids": f"{{{HOLD}}}"},
 }  # fmt: skip
 
 
