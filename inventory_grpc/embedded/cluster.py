@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from inventory_grpc.embedded.account import give, make_private_directory
+from inventory_grpc.embedded.errors import ProgramFailedError
 from inventory_grpc.embedded.launch import Launcher
 
 DATABASE: Final = "inventory"
@@ -92,23 +93,29 @@ def _initdb(staging: Cluster, launcher: Launcher, superuser_password: str) -> No
     password_file = staging.root / "initdb.password"
     _write_private(password_file, superuser_password)
     give(password_file, launcher.account)
-    launcher.run(
-        "initdb",
-        *("-D", str(staging.data)),
-        *(f"--username={SUPERUSER_ROLE}", f"--pwfile={password_file}"),
-        *("--auth-local=scram-sha-256", "--auth-host=reject"),
-        *("--encoding=UTF8", "--locale=C", *_locale_provider(launcher.binaries.major)),
-        # One flush at the end does for all files; see `create`.
-        *("--no-sync", "--no-instructions"),
-    )
+
+    def initdb(*letters: str) -> None:
+        launcher.run(
+            "initdb",
+            *("-D", str(staging.data)),
+            *(f"--username={SUPERUSER_ROLE}", f"--pwfile={password_file}"),
+            *("--auth-local=scram-sha-256", "--auth-host=reject"),
+            *("--encoding=UTF8", "--locale=C", *letters),
+            # One flush at the end does for all files; see `create`.
+            *("--no-sync", "--no-instructions"),
+        )
+
+    # All sort bytewise, and know which letters are the same but for their case.
+    if launcher.binaries.major >= _BUILTIN_LOCALE_MAJOR:
+        # Alike on every machine, and never changes with its C library.
+        initdb("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    else:
+        try:
+            initdb("--lc-ctype=C.UTF-8")
+        except ProgramFailedError:
+            # Not every C library has it: then only those of ASCII are known.
+            initdb()
     password_file.unlink()
-
-
-def _locale_provider(major: int) -> tuple[str, ...]:
-    # The builtin provider sorts alike on every machine and never changes with its C library.
-    if major < _BUILTIN_LOCALE_MAJOR:
-        return ()
-    return ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
 def _bootstrap(staging: Cluster, launcher: Launcher, passwords: Credentials) -> None:

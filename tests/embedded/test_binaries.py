@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from inventory_grpc.embedded import BinariesNotFoundError, EmbeddedPostgres, account, binaries
+from tests.embedded.helpers import FAST, connected, value
 
 
 def test_programs_of_a_version_that_cannot_read_the_data_are_not_taken() -> None:
@@ -25,6 +27,19 @@ def test_without_the_wheel_a_system_postgresql_is_taken(
     pg_config.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert binaries.find(wheel.major, None) == wheel
+
+
+def test_every_version_there_is_knows_the_case_of_letters_beyond_ascii(
+    passable_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there_are = list(binaries._candidates(account.unprivileged()))
+    for bin_dir in there_are:
+        monkeypatch.setattr(binaries, "_candidates", lambda _, only=bin_dir: iter((only,)))
+        with suppress(BinariesNotFoundError):
+            major = str(binaries.find(None, account.unprivileged()).major)
+            with EmbeddedPostgres(passable_dir / major, FAST) as pg, connected(pg, "service") as c:
+                assert (value(c, "SELECT lower('Ä')"), major) == ("ä", major)
+                assert value(c, "SELECT 'B' < 'a'"), "bytewise"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to become")
