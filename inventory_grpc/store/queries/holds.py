@@ -76,9 +76,9 @@ def _with_lines(chosen: Subquery) -> Select[Any]:
     )
 
 
-# For one hold, too. Planned before the first hold, "= $1" may take the index on (status, hold_id):
-# before PostgreSQL 18 that reads all of it. Ids that are several come in order, which the right
-# index alone has to offer.
+# For one hold, too. If somebody analyzed the table before the first hold, "= $1" may take the index
+# on (status, hold_id): before PostgreSQL 18 that reads all of it. Ids that are several come in
+# order, which the right index alone has to offer.
 _BY_ID = Prepared(
     "holds_by_id",
     _with_lines(
