@@ -166,10 +166,11 @@ def _build(
     quotas = Quotas(default_limits(settings))
     doors = ServerDoors(authenticator, quotas, admission, watching.admission)
     names = register(server, servicers, Guard(doors, fair.line(of_the_call), observing))
-    health = Health(names)
+    # A client needs one of each for every connection that it has.
+    health = Health(names, settings.connections_max)
     health.add_to(server)
     if settings.reflection:
-        add_reflection(server, [*names, SERVICE_NAME])
+        add_reflection(server, [*names, SERVICE_NAME], settings.connections_max)
     ready = asyncio.Event()
 
     def on_database(servable: bool) -> None:  # noqa: FBT001 - its only fact

@@ -5,17 +5,19 @@ schema this code cannot serve, and while the server drains. Liveness is SERVING 
 process answers at all: restarting it would not bring a database back.
 
 grpcio-health-checking's own servicer writes to its watchers under the lock that a change of status
-needs, so one watcher that does not read would freeze the status for all.
+needs, so one watcher that does not read would freeze the status for all. Watchers have a limit;
+a check is always answered.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from inventory_grpc.server.lenient import lenient
+from inventory_grpc.server.open_streams import OpenStreams
 
 LIVENESS: Final = "liveness"
 SERVICE_NAME: Final[str] = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -30,8 +32,9 @@ _Context = grpc.aio.ServicerContext[_Request, _Answer]
 class Health:
     """The health service. Belongs to one event loop; a new one is alive but not ready."""
 
-    def __init__(self, services: Iterable[str]) -> None:
+    def __init__(self, services: Iterable[str], watchers_max: int) -> None:
         self._ready_names = frozenset({"", *services})
+        self._watchers = OpenStreams(watchers_max)
         self._ready = False
         self._draining = False
         self._closed = False
@@ -81,19 +84,23 @@ class Health:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return _Answer(status=status)
 
-    async def _watch(self, request: _Request | None, context: _Context) -> AsyncIterator[_Answer]:
+    async def _watch(self, request: _Request | None, context: _Context) -> None:
         """The status of a service now and after every change; SERVICE_UNKNOWN is a status here."""
         if request is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _MALFORMED)
+        async with self._watchers.one_more(context):
+            await self._tell(request.service, context)
+
+    async def _tell(self, service: str, context: _Context) -> None:
         last: int | None = None
         while True:
             # Taken before the status, so that a change during a slow write is not missed.
             changed = self._changed
-            status = self._status(request.service)
+            status = self._status(service)
             if status is None:
                 status = _Answer.SERVICE_UNKNOWN
             if status != last:
-                yield _Answer(status=status)
+                await context.write(_Answer(status=status))
                 last = status
             # Not before the last status was told.
             if self._closed and changed is self._changed:
