@@ -80,7 +80,8 @@ def postgres() -> Iterator[Postgres]:
     """The server of this session, without any database of the tests."""
     given = os.environ.get("INVENTORY_TEST_DATABASE_URL")
     if given:
-        yield _with_roles(make_url(given))
+        # SQLAlchemy's own choice for a plain postgresql:// is another driver.
+        yield _with_roles(make_url(given).set(drivername="postgresql+psycopg2"))
         return
     with _passable_directory() as directory, EmbeddedPostgres(directory, _FAST) as pg:
         service, owner, superuser = (make_url(pg.url("postgres", role)) for role in ROLES)
