@@ -58,7 +58,7 @@ class Bench:
             scenario.in_flight,
             seconds,
             events_per_call=events_per_call,
-            api_key=API_KEY if scenario.target is Target.EQUIPPED else "",
+            api_key=API_KEY if scenario.target in (Target.KEYED, Target.EQUIPPED) else "",
         )
         if scenario.workload in PREPARED_BY:
             self.load.prepare(run)
@@ -81,6 +81,7 @@ def bench(directory: Path) -> Iterator[Bench]:
         two = [stack.enter_context(inventory(postgres, directory)) for _ in range(2)]
         servers = {
             Target.INVENTORY: two[:1],
+            Target.KEYED: two[:1],
             Target.TWO_INVENTORIES: two,
             Target.AFFINE: [
                 stack.enter_context(inventory(postgres, directory, worker_cpu_affinity="auto"))
