@@ -18,6 +18,7 @@ from tests.benchmarks.fairness import measure_fairness
 from tests.benchmarks.fairness import total_seconds as fairness_seconds
 from tests.benchmarks.figures import figures, verdicts
 from tests.benchmarks.measure import bench, measure
+from tests.benchmarks.overhead import main_overhead
 from tests.benchmarks.plan import FULL, QUICK, SCENARIOS, Pace
 from tests.benchmarks.processes import BenchmarkFailed
 from tests.benchmarks.report import Report, show, write
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.abuse:
             return main_abuse(console, Console(stderr=True))
+        if options.overhead:
+            return main_overhead(console, Console(stderr=True))
         report = _measured(QUICK if options.quick else FULL, Console(stderr=True))
     except (BenchmarkFailed, EmbeddedPostgresError) as error:
         sys.stderr.write(f"{error}\n")
@@ -53,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="less than two minutes, less exact")
     parser.add_argument(
         "--abuse", action="store_true", help="only: what a client that means harm costs others"
+    )
+    parser.add_argument(
+        "--overhead", action="store_true", help="only: what identity, log and metrics cost"
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="also write the report: .json, else Markdown"

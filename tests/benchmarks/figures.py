@@ -65,7 +65,6 @@ def verdicts(samples: Samples) -> list[Verdict]:
         *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
         *(_of_holds(samples, hold, order) for hold, order in plan.HOLDS.items()),
         *(_of_reads(samples, read) for read in plan.READS),
-        *(_of_equipment(samples, order, bare) for order, bare in plan.EQUIPPED.items()),
     ]
 
 
@@ -100,12 +99,6 @@ def _of_reads(samples: Samples, read: Scenario) -> Verdict:
     ratio = cost_ratio(samples, read, plan.EMPTY_64)
     wanted = f"{read.name}, {read.in_flight} in flight: server + PostgreSQL CPU / empty RPC's"
     return Verdict(wanted, 1.5, ratio, at_least=False)
-
-
-def _of_equipment(samples: Samples, order: Scenario, bare: Scenario) -> Verdict:
-    ratio = cost_ratio(samples, order, bare)
-    wanted = f"{order.name}, {order.in_flight} in flight: server + PostgreSQL CPU / without"
-    return Verdict(wanted, 1.1, ratio, at_least=False)
 
 
 def cost_ratio(samples: Samples, one: Scenario, other: Scenario) -> float:

@@ -1,11 +1,9 @@
 """Rounds of all scenarios, interleaved, each with the CPU time it cost."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from inventory_grpc.embedded import EmbeddedPostgres
 from tests.benchmarks import databases, processes
@@ -20,8 +18,6 @@ from tests.benchmarks.plan import (
     Target,
 )
 from tests.benchmarks.processes import Load, Server
-
-API_KEY: Final = "a key of nobody but the benchmark"
 
 Say = Callable[[str], None]
 
@@ -58,7 +54,6 @@ class Bench:
             scenario.in_flight,
             seconds,
             events_per_call=events_per_call,
-            api_key=API_KEY if scenario.target in (Target.KEYED, Target.EQUIPPED) else "",
         )
         if scenario.workload in PREPARED_BY:
             self.load.prepare(run)
@@ -81,13 +76,9 @@ def bench(directory: Path) -> Iterator[Bench]:
         two = [stack.enter_context(inventory(postgres, directory)) for _ in range(2)]
         servers = {
             Target.INVENTORY: two[:1],
-            Target.KEYED: two[:1],
             Target.TWO_INVENTORIES: two,
             Target.AFFINE: [
                 stack.enter_context(inventory(postgres, directory, worker_cpu_affinity="auto"))
-            ],
-            Target.EQUIPPED: [
-                stack.enter_context(inventory(postgres, directory, **_equipment(directory)))
             ],
             Target.UNGATHERED: [
                 stack.enter_context(
@@ -132,22 +123,6 @@ def inventory(
         **settings,
     ) as server:
         yield server
-
-
-def _equipment(directory: Path) -> dict[str, str]:
-    """Settings of a server as one would run it; its callers' limits are far away."""
-    access = directory / "access.toml"
-    digest = hashlib.sha256(API_KEY.encode()).hexdigest()
-    access.write_text(
-        f'[callers.load]\nrole = "admin"\napi_keys_sha256 = ["{digest}"]\n', encoding="utf-8"
-    )
-    return {
-        "access_file": str(access),
-        "access_log": "all",
-        "caller_reads_per_second": "1000000",
-        "caller_writes_per_second": "1000000",
-        "metrics_listen": "127.0.0.1:0",
-    }
 
 
 @contextmanager

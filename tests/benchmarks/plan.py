@@ -23,10 +23,6 @@ class Target(StrEnum):
     """The same server kept on one CPU."""
     TWO_INVENTORIES = "two inventories"
     """Two servers on one database, half of the calls to each."""
-    KEYED = "keyed"
-    """The first one again, but every call has a credential that it does not look at."""
-    EQUIPPED = "equipped"
-    """The same server with identity, limits, access log and metrics."""
     UNGATHERED = "ungathered"
     """The same server, but every read is a query of its own."""
     TEXTBOOK = "textbook"
@@ -36,8 +32,6 @@ _SUFFIXES: Final[Mapping[Target, str]] = {
     Target.INVENTORY: "",
     Target.AFFINE: ", on one CPU",
     Target.TWO_INVENTORIES: ", two servers",
-    Target.KEYED: ", keyed",
-    Target.EQUIPPED: ", equipped",
     Target.UNGATHERED: ", each by itself",
 }
 
@@ -156,16 +150,6 @@ STRATEGIES: Final[Mapping[Scenario, Scenario]] = {
 }
 """PESSIMISTIC orders and the same ones OPTIMISTIC."""
 
-EQUIPPED: Final[Mapping[Scenario, Scenario]] = {
-    Scenario(order.workload, order.in_flight, Target.EQUIPPED): Scenario(
-        order.workload, order.in_flight, Target.KEYED
-    )
-    for order in (HOT_64, UNIFORM_64, HOT)
-}
-"""Orders at a server that knows its callers and is seen, and the same calls at a bare one: that
-clients send a key slows them, too, and with them what comes together."""
-
-
 EMPTY_AFFINE: Final = Scenario(Workload.EMPTY, 256, Target.AFFINE)
 AFFINE: Final[Mapping[Scenario, Scenario]] = {
     Scenario(order.workload, order.in_flight, Target.AFFINE): order
@@ -177,16 +161,9 @@ AFFINE: Final[Mapping[Scenario, Scenario]] = {
 def _with_rivals(order: Scenario) -> tuple[Scenario, ...]:
     """Next to each other, what is compared meets the same disturbances."""
     optimistic = [STRATEGIES[order]] if order in STRATEGIES else []
-    equipped = [
-        each
-        for pair in EQUIPPED.items()
-        for each in pair
-        if order == Scenario(each.workload, each.in_flight)
-    ]
     affine = [each for each, other in AFFINE.items() if other == order]
     return (
         order,
-        *equipped,
         *affine,
         *optimistic,
         *(hold for hold, other in HOLDS.items() if other == order),
