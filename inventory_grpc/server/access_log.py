@@ -28,7 +28,7 @@ _log = structlog.stdlib.get_logger(__name__)
 LOGGER: Final = "inventory_grpc.access"
 LINES_MAX: Final = 20_000
 """That wait to be written, some 10 MB; those beyond are dropped, and counted."""
-_PAUSE_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.25
 _LAST_SECONDS_MAX: Final = 2.0
 """What the last lines get to be taken."""
 
