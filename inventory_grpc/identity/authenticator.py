@@ -5,7 +5,13 @@ from collections.abc import Callable
 from inventory_grpc.domain.caller import Caller
 from inventory_grpc.domain.errors import Unauthenticated
 from inventory_grpc.identity.access import NO_ACCESS, Access
-from inventory_grpc.identity.credentials import Kind, Presented, certificate_uri, in_metadata
+from inventory_grpc.identity.credentials import (
+    Kind,
+    Metadata,
+    Presented,
+    certificate_uri,
+    in_metadata,
+)
 from inventory_grpc.identity.errors import NotListedError
 from inventory_grpc.identity.jwks import KeySet
 from inventory_grpc.identity.tokens import TokenVerifier
@@ -46,12 +52,12 @@ class Authenticator:
             self._verifier.keys = keys
             self._verified.forget()
 
-    def identify(self, call: Presented) -> Caller:
+    def identify(self, call: Presented, metadata: Metadata | None) -> Caller:
         """The caller. What is sent along with the call counts before the certificate.
 
         Raises Unauthenticated, and NotListedError when a credential verifies that no caller has.
         """
-        credential = in_metadata(call)
+        credential = in_metadata(metadata)
         if credential is None:
             return self._of_certificate(certificate_uri(call))
         kind, secret = credential

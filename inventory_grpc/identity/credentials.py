@@ -18,11 +18,12 @@ _CERTIFICATE: Final = "x509_pem_cert"
 _URIS: Final = "peer_uri"
 
 
-class Presented(Protocol):
-    """A gRPC call, as far as it says who makes it."""
+Metadata = Iterable[tuple[str, str | bytes]]
+"""What was sent along with a call; a name may come more than once."""
 
-    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None:
-        """Pairs; a name may come more than once."""
+
+class Presented(Protocol):
+    """A gRPC call, as far as its connection says who makes it."""
 
     def auth_context(self) -> Mapping[str, Iterable[bytes]]:
         """What the connection's handshake has proved."""
@@ -35,14 +36,14 @@ class Kind(Enum):
     TOKEN = auto()
 
 
-def in_metadata(call: Presented) -> tuple[Kind, str] | None:
+def in_metadata(metadata: Metadata | None) -> tuple[Kind, str] | None:
     """The credential that was sent along; None without one.
 
     Raises Unauthenticated if there are several, or what there is cannot be one.
     """
     # A plain loop and no look-up of the kind by its name: this is done for every call.
     found = None
-    for pair in call.invocation_metadata() or ():
+    for pair in metadata or ():
         if pair[0] in _NAMES:
             if found is not None:
                 raise Unauthenticated("more than one credential")

@@ -4,7 +4,7 @@ Every call runs in a task of its own, so that a context variable says which one 
 not hand it down, and what they learn of it reaches the log and the metrics.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,6 +52,10 @@ class Call:
 
 
 current: ContextVar[Call] = ContextVar("current")
+
+sent: ContextVar[Sequence[tuple[str, str | bytes]]] = ContextVar("sent", default=())
+"""The metadata that came with it. gRPC makes it for whoever finds the method, and would make it
+anew for whoever asks the context."""
 
 
 class Door(Protocol):

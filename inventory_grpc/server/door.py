@@ -10,6 +10,7 @@ from inventory_grpc.domain.caller import ANONYMOUS, Caller, Role
 from inventory_grpc.domain.errors import PermissionDenied, Unavailable
 from inventory_grpc.identity.authenticator import Authenticator
 from inventory_grpc.identity.errors import NotListedError
+from inventory_grpc.rpc.calls import sent
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.rights import needed_for
 from inventory_grpc.server.admission import Admission
@@ -67,7 +68,7 @@ class MethodDoor:
         if self._authenticator is None:
             return ANONYMOUS
         try:
-            return self._authenticator.identify(context)
+            return self._authenticator.identify(context, sent.get())
         except NotListedError as stranger:
             raise self._denied(stranger.name) from None
 

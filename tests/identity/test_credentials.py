@@ -18,13 +18,9 @@ Pairs = tuple[tuple[str, str | bytes], ...]
 
 @dataclass
 class Presenting:
-    """What gRPC would hand over of a call."""
+    """What gRPC would hand over of a connection."""
 
-    metadata: Pairs | None = ()
     proved: dict[str, Iterable[bytes]] = field(default_factory=dict)
-
-    def invocation_metadata(self) -> Pairs | None:
-        return self.metadata
 
     def auth_context(self) -> dict[str, Iterable[bytes]]:
         return self.proved
@@ -32,7 +28,7 @@ class Presenting:
 
 @pytest.mark.parametrize("metadata", [(), None, (("user-agent", "x"), ("authorization-bin", b"x"))])
 def test_there_may_be_none(metadata: Pairs | None) -> None:
-    assert in_metadata(Presenting(metadata)) is None
+    assert in_metadata(metadata) is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +42,7 @@ def test_there_may_be_none(metadata: Pairs | None) -> None:
     ],
 )
 def test_there_may_be_one(pair: tuple[str, str], credential: tuple[Kind, str]) -> None:
-    assert in_metadata(Presenting((("user-agent", "x"), pair))) == credential
+    assert in_metadata((("user-agent", "x"), pair)) == credential
 
 
 @pytest.mark.parametrize(
@@ -58,13 +54,13 @@ def test_there_may_be_one(pair: tuple[str, str], credential: tuple[Kind, str]) -
 )  # fmt: skip
 def test_a_token_is_a_bearer_token(value: str | bytes) -> None:
     with pytest.raises(Unauthenticated, match="authorization is malformed"):
-        in_metadata(Presenting((("authorization", value),)))
+        in_metadata((("authorization", value),))
 
 
 @pytest.mark.parametrize("value", ["", " ", b"k", "é", "\ud800", "k" * (CREDENTIAL_LENGTH_MAX + 1)])
 def test_a_key_is_short_text(value: str | bytes) -> None:
     with pytest.raises(Unauthenticated, match="x-api-key is malformed"):
-        in_metadata(Presenting((("x-api-key", value),)))
+        in_metadata((("x-api-key", value),))
 
 
 _TOKEN, _KEY = ("authorization", "Bearer t"), ("x-api-key", "k")
@@ -75,13 +71,13 @@ _TOKEN, _KEY = ("authorization", "Bearer t"), ("x-api-key", "k")
 )
 def test_there_is_at_most_one(metadata: Pairs) -> None:
     with pytest.raises(Unauthenticated, match="more than one credential"):
-        in_metadata(Presenting(metadata))
+        in_metadata(metadata)
 
 
 def test_no_refusal_quotes_a_credential() -> None:
     for pair in (("authorization", "Basic hunter2"), ("x-api-key", "hunter2é")):
         with pytest.raises(Unauthenticated) as refused:
-            in_metadata(Presenting((pair,)))
+            in_metadata((pair,))
         assert "hunter2" not in refused.value.message
 
 

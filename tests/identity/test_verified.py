@@ -63,7 +63,8 @@ class _Call:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+    @property
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return (("authorization", f"Bearer {self._token}"),)
 
     def auth_context(self) -> dict[str, tuple[bytes, ...]]:
@@ -75,9 +76,6 @@ class _Connected:
 
     def __init__(self, uri: bytes) -> None:
         self._uri = uri
-
-    def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        return ()
 
     def auth_context(self) -> dict[str, tuple[bytes, ...]]:
         return {"peer_uri": (self._uri,)}
@@ -99,10 +97,12 @@ def _access(subject: str) -> Access:
 def test_a_known_token_is_forgotten_when_the_keys_change() -> None:
     key = SigningKey()
     authenticator, call = _authenticator(key), _Call(key.sign(claims()))
-    assert authenticator.identify(call) is authenticator.identify(call)
+    assert authenticator.identify(call, call.metadata) is authenticator.identify(
+        call, call.metadata
+    )
     authenticator.use_keys(parse_jwks(jwks(SigningKey())))
     with pytest.raises(Unauthenticated):
-        authenticator.identify(call)
+        authenticator.identify(call, call.metadata)
 
 
 def test_a_known_token_is_forgotten_when_the_access_file_changes() -> None:
@@ -110,11 +110,11 @@ def test_a_known_token_is_forgotten_when_the_access_file_changes() -> None:
     authenticator, call = _authenticator(key), _Call(key.sign(claims()))
     heard: list[Access] = []
     authenticator.on_change(heard.append)
-    assert authenticator.identify(call).name == "shop"
+    assert authenticator.identify(call, call.metadata).name == "shop"
     later = _access("somebody-else")
     authenticator.use_access(later)
     with pytest.raises(NotListedError):
-        authenticator.identify(call)
+        authenticator.identify(call, call.metadata)
     assert heard == [later]
 
 
@@ -126,8 +126,9 @@ def test_a_subject_that_is_nobody_here_passes_for_no_caller_and_forges_no_line(
     subject: str, shown: str
 ) -> None:
     key = SigningKey()
+    call = _Call(key.sign(claims(subject)))
     with pytest.raises(NotListedError) as stranger:
-        _authenticator(key).identify(_Call(key.sign(claims(subject))))
+        _authenticator(key).identify(call, call.metadata)
     assert stranger.value.name == shown
 
 
@@ -139,5 +140,5 @@ def test_a_certificate_that_is_nobody_s_here_passes_for_no_caller_either(
     uri: bytes, shown: str
 ) -> None:
     with pytest.raises(NotListedError) as stranger:
-        _authenticator(SigningKey()).identify(_Connected(uri))
+        _authenticator(SigningKey()).identify(_Connected(uri), ())
     assert stranger.value.name == shown
