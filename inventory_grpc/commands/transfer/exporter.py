@@ -15,12 +15,14 @@ from typing import BinaryIO, Final, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from inventory_grpc.client import AnswerTooLarge, InventoryClient, decimal, product_id
+from inventory_grpc.client import InventoryClient, decimal, product_id
 from inventory_grpc.client.values import moment
+from inventory_grpc.commands.transfer.calling import in_parts
 from inventory_grpc.commands.transfer.progress import Progress
 from inventory_grpc.commands.transfer.records import COLUMNS, Format
-from inventory_grpc.v1.common_pb2 import Money
+from inventory_grpc.v1.common_pb2 import Money, ProductKey
 from inventory_grpc.v1.products_pb2 import Product
+from inventory_grpc.v1.stock_pb2 import Availability
 
 _PAGE_SIZE: Final = 500
 _CENTS: Final = 2
@@ -105,21 +107,17 @@ def _stock_of(
 ) -> dict[str, Stock]:
     if not products:
         return {}
-    try:
-        answer = client.batch_get_availability(
-            [product_id(each.product_id) for each in products], as_of_time=_datetime(instant)
-        )
-    except AnswerTooLarge:
-        if len(products) == 1:
-            raise
-        half = len(products) // 2
-        first = _stock_of(client, products[:half], instant)
-        return first | _stock_of(client, products[half:], instant)
+    as_of = _datetime(instant)
+
+    def availabilities(part: Sequence[ProductKey]) -> list[Availability]:
+        return list(client.batch_get_availability(part, as_of_time=as_of).availabilities)
+
+    keys = [product_id(each.product_id) for each in products]
     return {
         each.product_id: {
             level.location_id: level.on_hand for level in each.levels if level.on_hand
         }
-        for each in answer.availabilities
+        for each in in_parts(availabilities, keys)
     }
 
 
