@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from inventory_grpc.settings import ENV_PREFIX, Settings
+from inventory_grpc.signatures import take
 
 
 def with_settings(action: Callable[[Settings], int]) -> Callable[..., None]:
@@ -22,10 +23,7 @@ def with_settings(action: Callable[[Settings], int]) -> Callable[..., None]:
         given = {name: value for name, value in flags.items() if value is not None}
         raise typer.Exit(action(read_settings(given)))
 
-    parameters = settings_flags()
-    # Typer reads a command's flags off its signature and annotations.
-    vars(command)["__signature__"] = inspect.Signature(parameters)
-    command.__annotations__ = {flag.name: flag.annotation for flag in parameters}
+    take(command, settings_flags())
     command.__doc__ = action.__doc__
     return command
 

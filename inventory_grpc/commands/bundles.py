@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import typer
 
+from inventory_grpc.signatures import take
+
 _VARIABLE: Final = "INVENTORY_CLIENT_"
 """How variables begin that say what flags about a connection do."""
 
@@ -19,7 +21,6 @@ def expanded(action: Callable[..., Any]) -> Callable[..., None]:
     """The function with the fields of its dataclasses as parameters; they arrive as dataclasses."""
     own = inspect.signature(action, eval_str=True).parameters.values()
     bundles = {each.name: each.annotation for each in own if _is_bundle(each.annotation)}
-    # Typer reads a command's flags off its signature and annotations.
     parameters = [flag for each in own for flag in _flags(each)]
     parameters.sort(key=lambda flag: flag.name in _names_of(bundles.values()))
 
@@ -28,9 +29,7 @@ def expanded(action: Callable[..., Any]) -> Callable[..., None]:
         action(**given, **made)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [flag.replace(kind=keyword) for flag in parameters]
-    vars(command)["__signature__"] = inspect.Signature(parameters)
-    command.__annotations__ = {flag.name: flag.annotation for flag in parameters}
+    take(command, [flag.replace(kind=keyword) for flag in parameters])
     command.__doc__, command.__name__ = action.__doc__, action.__name__
     return command
 

@@ -14,6 +14,7 @@ from inventory_grpc.commands.checkup.finding import VERDICTS, Finding, Verdict, 
 from inventory_grpc.commands.output.printer import Printer
 from inventory_grpc.flags import problems, settings_flags
 from inventory_grpc.settings import Settings
+from inventory_grpc.signatures import take
 
 app = new_app()
 
@@ -81,7 +82,5 @@ def _output() -> inspect.Parameter:
     )
 
 
-_parameters = [_output(), *settings_flags()]
-vars(doctor)["__signature__"] = inspect.Signature(_parameters)
-doctor.__annotations__ = {each.name: each.annotation for each in _parameters}
+take(doctor, [_output(), *settings_flags()])
 app.command(cls=Command)(doctor)

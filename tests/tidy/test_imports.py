@@ -31,11 +31,12 @@ LAYERS: Final = {
     # Each is a program of its own; `lazy` sees to it that none needs what another does.
     "commands": _layer(
         *("client", "dial", "domain", "embedded", "flags", "health", "identity", "server"),
-        *("services", "settings", "store", "v1"),
+        *("services", "settings", "signatures", "store", "v1"),
         libraries="cryptography google grpc prompt_toolkit pydantic rich sqlalchemy typer yaml",
     ),
     "dial": _layer(libraries="grpc"),
-    "flags": _layer("settings", libraries="pydantic typer"),
+    "flags": _layer("settings", "signatures", libraries="pydantic typer"),
+    "signatures": _layer(),
     "settings": _layer(
         *("settings_access", "settings_connections"), libraries="pydantic pydantic_settings"
     ),
