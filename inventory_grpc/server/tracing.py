@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, StatusCode, Tracer, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from inventory_grpc.rpc.calls import Call, Observer
+from inventory_grpc.rpc.calls import Call, Observer, sent
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.server.batch_spans import BatchSpans
 from inventory_grpc.server.spans import Spans, Traced, traced
@@ -101,10 +101,10 @@ class _Method:
         self._tracer = tracer
         self._spans = spans
 
-    def began(self, call: Call, context: Context) -> None:
+    def began(self, call: Call, context: Context) -> None:  # noqa: ARG002 - what it needs is known
         """See ``rpc.calls.Observer``."""
         span = self._tracer.start_span(
-            self._name, _parent(context), kind=SpanKind.SERVER, attributes=self._attributes
+            self._name, _parent(), kind=SpanKind.SERVER, attributes=self._attributes
         )
         if not span.is_recording():
             return
@@ -125,14 +125,12 @@ class _Method:
         recorded.end({"rpc.grpc.status_code": call.code, **dict(_facts(call))})
 
 
-def _parent(context: Context) -> TraceContext:
+def _parent() -> TraceContext:
     """The caller's span, if it sent one that can be read."""
-    sent = {
-        key: value
-        for key, value in context.invocation_metadata() or ()
-        if key in _HEADERS and isinstance(value, str)
+    headers = {
+        key: value for key, value in sent.get() if key in _HEADERS and isinstance(value, str)
     }
-    return _W3C.extract(sent, _ROOT) if sent else _ROOT
+    return _W3C.extract(headers, _ROOT) if headers else _ROOT
 
 
 def _facts(call: Call) -> Iterator[tuple[str, str | bool]]:
