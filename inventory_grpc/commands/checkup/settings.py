@@ -9,6 +9,7 @@ from inventory_grpc.identity.access import parse_access
 from inventory_grpc.identity.errors import SourceError
 from inventory_grpc.identity.sources import read_file
 from inventory_grpc.server.address import Address
+from inventory_grpc.server.exposure import knows_callers
 from inventory_grpc.settings import Settings
 
 _AREA: Final = "settings"
@@ -28,7 +29,7 @@ def _exposure(settings: Settings) -> Finding:
     missing = []
     if settings.tls_certificate_file is None:
         missing.append("there is no TLS (--tls-certificate-file, --tls-key-file)")
-    if settings.access_file is None and settings.tls_client_ca_file is None:
+    if not knows_callers(settings):
         missing.append("everybody may do everything (--access-file)")
     where = f"listens on {settings.listen}"
     if not missing:
