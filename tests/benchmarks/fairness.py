@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Final
 
+from inventory_grpc.identity.api_keys import digest_of
 from tests.benchmarks.cpu import tree_seconds
 from tests.benchmarks.load.paced import Paced
 from tests.benchmarks.load.protocol import Tally
@@ -123,8 +123,7 @@ def _section(running: Bench, directory: Path) -> Iterator["_Section"]:
 
 def _access() -> str:
     callers = [
-        f'[callers.{name}]\nrole = "writer"\n'
-        f'api_keys_sha256 = ["{sha256(key.encode()).hexdigest()}"]\n'
+        f'[callers.{name}]\nrole = "writer"\napi_keys_sha256 = ["{digest_of(key)}"]\n'
         for name, key in _KEYS.items()
     ]
     return "".join(callers) + f"[callers.greedy.limits]\nwrites_per_second = {_QUOTA}\n"

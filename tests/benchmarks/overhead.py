@@ -5,7 +5,6 @@ there are several of either kind, asked in a random order and with the same call
 credential, too, and do not look at it.
 """
 
-import hashlib
 import os
 import random
 import tempfile
@@ -20,6 +19,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from inventory_grpc.identity.api_keys import digest_of
 from tests.benchmarks import databases, processes
 from tests.benchmarks.cpu import tree_seconds
 from tests.benchmarks.load.protocol import Run, Seed
@@ -79,7 +79,7 @@ def main_overhead(console: Console, progress: Console) -> int:
 def _equipment(directory: Path) -> dict[str, str]:
     """Settings of a server as one would run it; its callers' limits are far away."""
     access = directory / "access.toml"
-    digest = hashlib.sha256(_KEY.encode()).hexdigest()
+    digest = digest_of(_KEY)
     access.write_text(
         f'[callers.load]\nrole = "admin"\napi_keys_sha256 = ["{digest}"]\n', encoding="utf-8"
     )
