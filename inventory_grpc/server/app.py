@@ -11,7 +11,7 @@ import structlog
 from inventory_grpc.rpc.encode import resume_token
 from inventory_grpc.rpc.errors import encode_refusal
 from inventory_grpc.rpc.guard import Guard
-from inventory_grpc.rpc.registry import register
+from inventory_grpc.rpc.registry import MetadataLimit, register
 from inventory_grpc.rpc.servicers import build_servicers
 from inventory_grpc.server.address import Address
 from inventory_grpc.server.admission import Admission
@@ -29,6 +29,7 @@ from inventory_grpc.server.quotas import Quotas, default_limits, threads_at_once
 from inventory_grpc.server.reflection import add_reflection
 from inventory_grpc.server.state_metrics import State
 from inventory_grpc.server.sweeping import Sweeper
+from inventory_grpc.server.tarpit import Tarpit
 from inventory_grpc.server.threads import DaemonThreads
 from inventory_grpc.server.tls import Certificates, tls_certificates
 from inventory_grpc.server.watching import Watching
@@ -65,6 +66,7 @@ class _Parts:
     identifying: Identifying | None
     observing: Observing
     channelz: Channelz | None
+    tarpit: Tarpit
     ready: asyncio.Event
 
 
@@ -101,6 +103,7 @@ class Application:
         except RuntimeError:
             await _close(parts)
             raise AddressTakenError(str(wanted)) from None
+        parts.tarpit.start(0 if wanted.path else port)
         await parts.server.start()
         parts.watch.start()
         if parts.replica_watch is not None:
@@ -165,7 +168,10 @@ def _build(
     authenticator = identifying.authenticator if identifying else None
     quotas = Quotas(default_limits(settings))
     doors = ServerDoors(authenticator, quotas, admission, watching.admission)
-    names = register(server, servicers, Guard(doors, fair.line(of_the_call), observing))
+    guard = Guard(doors, fair.line(of_the_call), observing)
+    tarpit = Tarpit()
+    limit = MetadataLimit(settings.metadata_bytes_max, tarpit.exceeded)
+    names = register(server, servicers, guard, limit)
     # A client needs one of each for every connection that it has.
     health = Health(names, settings.connections_max)
     health.add_to(server)
@@ -188,7 +194,7 @@ def _build(
     return _Parts(
         mutations, reads, threads, admission, health, server, watch,
         _replica_watch(settings, reads), pruner, sweeper, watching, identifying, observing,
-        channelz, ready,
+        channelz, tarpit, ready,
     )  # fmt: skip
 
 
@@ -202,6 +208,7 @@ def _state(settings: Settings, parts: _Parts, certificates: Certificates | None)
     return State(
         settings, parts.admission, parts.mutations, parts.reads, parts.threads, parts.watching,
         parts.sweeper, parts.watch, parts.replica_watch, certificates, parts.observing.access_log,
+        parts.tarpit,
     )  # fmt: skip
 
 
@@ -217,6 +224,7 @@ def _replica_watch(settings: Settings, reads: Reads) -> DatabaseWatch | None:
 
 async def _close(parts: _Parts) -> bool:
     parts.health.close()
+    await parts.tarpit.stop()
     await parts.server.stop(_FLUSH_SECONDS)
     await parts.sweeper.stop()
     await parts.watching.stop()

@@ -4,6 +4,7 @@ from inventory_grpc.settings import Settings
 
 Options = list[tuple[str, int]]
 
+_METADATA_BYTES_MORE = 4 * 1024
 _SEND_BYTES_MAX = 64 * 1024 * 1024
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
@@ -24,8 +25,11 @@ def server_options(settings: Settings, *, share_port: bool) -> Options:
         # much can take more than the 4 MiB of their default.
         ("grpc.max_send_message_length", _SEND_BYTES_MAX),
         # Between the two, gRPC refuses some calls at random: one limit, always the same answer.
-        ("grpc.max_metadata_size", settings.metadata_bytes_max),
-        ("grpc.absolute_max_metadata_size", settings.metadata_bytes_max),
+        # It goes only for peers that have acknowledged it, so the limit that goes for everybody is
+        # our own, of `rpc.registry`. This one is somewhat higher, because it counts what gRPC keeps
+        # for itself, too, and cuts off what is beyond: what is left has to be above ours.
+        ("grpc.max_metadata_size", settings.metadata_bytes_max + _METADATA_BYTES_MORE),
+        ("grpc.absolute_max_metadata_size", settings.metadata_bytes_max + _METADATA_BYTES_MORE),
         # Bounds what one connection can cost; clients queue what is more.
         ("grpc.max_concurrent_streams", settings.streams_max),
         # On by default, it counts streams that are over for the client and not yet freed here, and

@@ -89,6 +89,10 @@ class Bucket:
         """Take so many, also when there are fewer."""
         self._full_at = max(self._full_at, now) + tokens * self._token_ns
 
+    def is_full(self, now: int) -> bool:
+        """As a new one is."""
+        return self._full_at <= now
+
     def give_back(self) -> None:
         """The token taken last: nothing was had for it."""
         self._full_at -= self._token_ns

@@ -11,6 +11,7 @@ from inventory_grpc.server.access_log import AccessLog
 from inventory_grpc.server.admission import Admission
 from inventory_grpc.server.database_watch import DatabaseWatch
 from inventory_grpc.server.sweeping import Sweeper
+from inventory_grpc.server.tarpit import Tarpit
 from inventory_grpc.server.threads import DaemonThreads
 from inventory_grpc.server.tls import Certificates
 from inventory_grpc.server.watching import Watching
@@ -44,6 +45,7 @@ class State:
     replica: DatabaseWatch | None
     certificates: Certificates | None
     access_log: AccessLog | None
+    tarpit: Tarpit
 
     def collect(self) -> Iterator[Metric]:
         """As they are now."""
@@ -156,6 +158,12 @@ class State:
         dropped = 0 if self.access_log is None else self.access_log.dropped
         yield _counter(
             "access_log_dropped", "Lines of the access log that could not be written.", dropped
+        )
+        yield _counter(
+            "oversized_calls", "Calls refused for too much metadata.", self.tarpit.refused
+        )
+        yield _counter(
+            "connections_frozen", "Connections held up for many such calls.", self.tarpit.frozen
         )
 
 

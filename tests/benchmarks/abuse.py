@@ -57,7 +57,8 @@ _ATTACKS: Final = (
         for name, kind, count in (
             ("calls reset as soon as they are made", "resets", 20_000),
             ("pings", "pings", 20_000),
-            ("headers of 60 kB", "headers", 500),
+            ("headers of 60 kB", "headers", 100),
+            ("the same, the limit acknowledged", "headers_acked", 100),
             ("500 connections that say nothing", "half_open", 500),
         )
         for elsewhere in (False, True)

@@ -193,7 +193,7 @@ def read_line(process: subprocess.Popen[str], seconds_max: float) -> str:
 
 def target_of(line: str, log: Path) -> str:
     """The address in the line that a server prints when it is ready."""
-    found = re.search(r"127\.0\.0\.1:\d+", line)
+    found = re.search(r"(127\.0\.0\.1|\[::1\]):\d+", line)
     assert found is not None, f"the server did not get ready: {line!r}\n{log.read_text()}"
     return found[0]
 

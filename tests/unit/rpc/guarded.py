@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from inventory_grpc.domain.caller import ANONYMOUS, Caller, Role
 from inventory_grpc.rpc.calls import Call
 from inventory_grpc.rpc.guard import Guard
-from inventory_grpc.rpc.registry import register
+from inventory_grpc.rpc.registry import MetadataLimit, register
 
 if TYPE_CHECKING:
     from inventory_grpc.domain.errors import DomainError
@@ -112,7 +112,8 @@ async def serving(
     server = grpc.aio.server()
     with ThreadPoolExecutor(1) as threads:
         guard = Guard(Doors(admission, streams), threads, journal or Journal())
-        names = register(server, [(servicer, add_to_server)], guard)
+        limit = MetadataLimit(16_384, lambda _context: None)
+        names = register(server, [(servicer, add_to_server)], guard, limit)
         assert names == (service.full_name,)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

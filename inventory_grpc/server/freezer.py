@@ -1,0 +1,193 @@
+"""Lets chosen connections of gRPC stand still for a while, and then hangs up on them.
+
+gRPC tells nobody its sockets, so they are looked for among the descriptors of the process, by the
+address of the other end. That is done on the event loop, a few at a time: in a thread every system
+call would give up the interpreter and have to wait for it. A filter that drops whatever arrives
+(socket(7), SO_ATTACH_FILTER; anybody may set one on a socket of his own) makes a connection stand
+still: what its other end sends is not acknowledged, so that it soon cannot send more.
+
+No descriptor is kept meanwhile. gRPC closes sockets without taking them out of its epoll set, which
+is right only as long as nobody else has them open. Linux only; elsewhere nothing is frozen.
+"""
+
+import asyncio
+import ctypes
+import os
+import socket
+import stat
+import struct
+import sys
+import time
+from typing import Final
+from urllib.parse import unquote
+
+import structlog
+
+_log = structlog.stdlib.get_logger(__name__)
+
+FREEZE_SECONDS: Final = 1.0
+
+_DESCRIPTORS: Final = "/proc/self/fd"
+_LOOKS_AT_ONCE: Final = 50
+"""Of some 10 us each."""
+_REST: Final = 9
+"""Times as long as it took, before the next search: whoever provokes one after the other gets a
+tenth of the loop."""
+_TOLD_SECONDS: Final = 1.0
+
+# asm/socket.h; Python's socket module names neither.
+_SO_ATTACH_FILTER: Final = 26
+_SO_DETACH_FILTER: Final = 27
+_RETURN_CONSTANT: Final = 0x06  # BPF_RET | BPF_K
+_DROP: Final = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 0), 8)
+"""The one instruction of the filter: keep 0 bytes of each packet."""
+_FILTER: Final = struct.pack("HP", 1, ctypes.addressof(_DROP))
+
+_End = tuple[str, int]
+
+
+class Freezer:
+    """Of one listening port. Belongs to one event loop."""
+
+    def __init__(self, port: int) -> None:
+        """``port`` is where gRPC listens; 0 on a Unix socket, where nothing can be frozen."""
+        self._port = port if sys.platform == "linux" else 0
+        self._wanted: dict[_End, str] = {}
+        """What the next search is for, each with its name as gRPC writes it."""
+        self._sought: dict[_End, str] = {}
+        """What the one under way is for."""
+        self._frozen: dict[_End, tuple[int, asyncio.TimerHandle]] = {}
+        """With the descriptor that gRPC has for it, as long as it does not close it."""
+        self._search: asyncio.Task[None] | None = None
+        self._told_at = -_TOLD_SECONDS
+        self._untold = 0
+        self._unable = False
+        self.count = 0
+        """Connections that it froze, ever."""
+
+    @property
+    def held(self) -> int:
+        """Connections that are frozen, or about to be."""
+        return len(self._wanted) + len(self._sought) + len(self._frozen)
+
+    def freeze(self, peer: str) -> None:
+        """Soon, for a second. ``peer`` is as gRPC writes it; no effect while it is frozen."""
+        end = _end(peer)
+        if end is None or not self._port or end in self._frozen or end in self._sought:
+            return
+        self._wanted[end] = peer
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._run(), name="freezer")
+
+    async def stop(self) -> None:
+        """Hang up on all that is frozen; freeze nothing any more."""
+        self._port = 0
+        if self._search is not None:
+            self._search.cancel()
+            await asyncio.wait({self._search})
+        for end, (_, timer) in list(self._frozen.items()):
+            timer.cancel()
+            self._hang_up(end)
+
+    async def _run(self) -> None:
+        while self._wanted:
+            self._sought, self._wanted = self._wanted, {}
+            try:
+                busy_seconds = await self._look_for_them()
+            except OSError as error:
+                self._tell_unable(error)
+                busy_seconds = FREEZE_SECONDS
+            finally:
+                # What is not found is gone.
+                self._sought = {}
+            await asyncio.sleep(busy_seconds * _REST)
+
+    async def _look_for_them(self) -> float:
+        """How many seconds the loop could do nothing else."""
+        began, busy_seconds = time.monotonic(), 0.0
+        with os.scandir(_DESCRIPTORS) as descriptors:
+            for number, each in enumerate(descriptors, 1):
+                self._look_at(int(each.name))
+                if not self._sought:
+                    break
+                if number % _LOOKS_AT_ONCE == 0:
+                    busy_seconds += time.monotonic() - began
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
+        return busy_seconds + time.monotonic() - began
+
+    def _look_at(self, descriptor: int) -> None:
+        connection = _opened(descriptor)
+        if connection is None:
+            return
+        with connection:
+            end = _other_end(connection, self._port)
+            if end in self._sought:
+                connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
+                timer = asyncio.get_running_loop().call_later(FREEZE_SECONDS, self._hang_up, end)
+                self._frozen[end] = descriptor, timer
+                self._note(self._sought.pop(end))
+
+    def _hang_up(self, end: _End) -> None:
+        descriptor, _ = self._frozen.pop(end)
+        connection = _opened(descriptor)
+        if connection is None:
+            return
+        with connection:
+            try:
+                # Fails if gRPC has closed it, and the descriptor is something else by now.
+                connection.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+    def _note(self, peer: str) -> None:
+        self.count += 1
+        self._untold += 1
+        now = time.monotonic()
+        if now - self._told_at >= _TOLD_SECONDS:
+            _log.warning("connection_frozen", peer=peer, frozen=self._untold)
+            self._told_at, self._untold = now, 0
+
+    def _tell_unable(self, error: OSError) -> None:
+        if not self._unable:
+            _log.warning("connection_not_frozen", reason=str(error))
+            self._unable = True
+
+
+def _end(peer: str) -> _End | None:
+    """Address and port; None of what has none."""
+    kind, _, rest = peer.partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return None
+    host, _, port = unquote(rest).rpartition(":")
+    # Sockets tell the zone of an address apart from it.
+    return host.strip("[]").partition("%")[0], int(port)
+
+
+def _other_end(connection: socket.socket, port: int) -> _End | None:
+    """Of a connection that came in at that port: others may lead where it came from."""
+    try:
+        _, own_port, *_ = connection.getsockname()
+        host, other_port, *_ = connection.getpeername()
+    except (OSError, ValueError):
+        # Not connected (any more), or not over a network.
+        return None
+    return (host.removeprefix("::ffff:"), other_port) if own_port == port else None
+
+
+def _opened(descriptor: int) -> socket.socket | None:
+    """The same socket once more, so that it cannot become another while it is looked at; None if
+    it is none."""
+    try:
+        # Files are left alone: to close one gives up this process's fcntl(2) locks on it.
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
+        own = os.dup(descriptor)
+    except OSError:
+        return None
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        return None
