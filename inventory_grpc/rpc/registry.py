@@ -5,6 +5,7 @@ less per RPC.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -30,8 +31,12 @@ class MetadataLimit:
 
     bytes_max: int
     """As HTTP/2 counts them (RFC 9113, 6.5.2), those that gRPC hands on."""
-    exceeded: Callable[[Context], None]
-    """Is told of each call that is refused."""
+    exceeded: Callable[[Context, int], None]
+    """Is told of each call that is refused, and how many bytes it has."""
+
+
+_exceeding: ContextVar[int] = ContextVar("exceeding")
+"""The bytes of the call that is refused."""
 
 
 class _Capture:
@@ -65,13 +70,15 @@ class _Methods(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "MethodHandler | None":
         """The method's handler, which runs in the same task as this."""
         metadata = handler_call_details.invocation_metadata
-        if _size(metadata) > self._limit.bytes_max:
+        size = _size(metadata)
+        if size > self._limit.bytes_max:
+            _exceeding.set(size)
             return self._refusing
         sent.set(metadata)
         return self._handlers.get(handler_call_details.method)
 
     async def _refuse(self, _requests: object, context: Context) -> None:
-        self._limit.exceeded(context)
+        self._limit.exceeded(context, _exceeding.get())
         context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
         context.set_details(_EXCEEDED)
 

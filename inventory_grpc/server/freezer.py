@@ -18,6 +18,7 @@ import stat
 import struct
 import sys
 import time
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
 
@@ -62,6 +63,7 @@ class Freezer:
         self._told_at = -_TOLD_SECONDS
         self._untold = 0
         self._unable = False
+        self._stopped = False
         self.count = 0
         """Connections that it froze, ever."""
 
@@ -73,7 +75,9 @@ class Freezer:
     def freeze(self, peer: str) -> None:
         """Soon, for a second. ``peer`` is as gRPC writes it; no effect while it is frozen."""
         end = _end(peer)
-        if end is None or not self._port or end in self._frozen or end in self._sought:
+        if end is None or not self._port or self._stopped:
+            return
+        if end in self._frozen or end in self._sought:
             return
         self._wanted[end] = peer
         if self._search is None or self._search.done():
@@ -81,7 +85,7 @@ class Freezer:
 
     async def stop(self) -> None:
         """Hang up on all that is frozen; freeze nothing any more."""
-        self._port = 0
+        self._stopped = True
         if self._search is not None:
             self._search.cancel()
             await asyncio.wait({self._search})
@@ -133,13 +137,11 @@ class Freezer:
         connection = _opened(descriptor)
         if connection is None:
             return
-        with connection:
-            try:
-                # Fails if gRPC has closed it, and the descriptor is something else by now.
+        with connection, suppress(OSError):
+            # gRPC may have closed it, and then the descriptor can be another connection.
+            if _other_end(connection, self._port) == end:
                 connection.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
 
     def _note(self, peer: str) -> None:
         self.count += 1
@@ -167,11 +169,13 @@ def _end(peer: str) -> _End | None:
 
 def _other_end(connection: socket.socket, port: int) -> _End | None:
     """Of a connection that came in at that port: others may lead where it came from."""
+    if connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return None
     try:
-        _, own_port, *_ = connection.getsockname()
+        own_port = connection.getsockname()[1]
         host, other_port, *_ = connection.getpeername()
-    except (OSError, ValueError):
-        # Not connected (any more), or not over a network.
+    except OSError:
+        # Not connected (any more).
         return None
     return (host.removeprefix("::ffff:"), other_port) if own_port == port else None
 

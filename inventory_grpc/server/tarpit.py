@@ -24,7 +24,10 @@ from inventory_grpc.server.quotas import Bucket, Clock
 
 _OFFENCES_PER_SECOND: Final = 10
 """And at once. No program that works sends one."""
-_PEERS_MAX: Final = 10_000
+_BYTES_OF_ANOTHER: Final = 128 * 1024
+"""In one call, they count as another. Headers that HTTP/2 has numbers for take a byte each to send,
+so that 8 MiB cost the sender next to nothing, and the loop 0.2 s."""
+PEERS_MAX: Final = 10_000
 """Remembered, some 4 MB; and of those, frozen at the same time."""
 
 
@@ -41,6 +44,11 @@ class Tarpit:
         """Calls with too much metadata."""
 
     @property
+    def remembered(self) -> int:
+        """Peers that have offended lately."""
+        return len(self._buckets)
+
+    @property
     def frozen(self) -> int:
         """Connections that were frozen, ever."""
         return 0 if self._freezer is None else self._freezer.count
@@ -54,13 +62,15 @@ class Tarpit:
         if self._freezer is not None:
             await self._freezer.stop()
 
-    def exceeded(self, context: Context) -> None:
+    def exceeded(self, context: Context, size: int) -> None:
         """A call has too much metadata. See ``rpc.registry.MetadataLimit``."""
         self.refused += 1
         peer, now = context.peer(), self._clock()
-        if self._bucket(peer, now).take(now):
+        bucket = self._bucket(peer, now)
+        bucket.pay(size // _BYTES_OF_ANOTHER, now)
+        if bucket.take(now):
             freezer = self._freezer
-            if freezer is not None and freezer.held < _PEERS_MAX:
+            if freezer is not None and freezer.held < PEERS_MAX:
                 freezer.freeze(peer)
 
     def _bucket(self, peer: str, now: int) -> Bucket:
@@ -75,5 +85,5 @@ class Tarpit:
     def _forget(self, now: int) -> None:
         """Who has a full bucket is as good as unknown."""
         buckets = self._buckets
-        while buckets and (len(buckets) >= _PEERS_MAX or next(iter(buckets.values())).is_full(now)):
+        while buckets and (len(buckets) >= PEERS_MAX or next(iter(buckets.values())).is_full(now)):
             buckets.popitem(last=False)

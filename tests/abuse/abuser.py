@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import Final
 
 HEADER_BYTES: Final = 60_000
+SWOLLEN_BYTES: Final = 2_000_000
 
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _CONTINUATION = 0, 1, 3, 4, 6, 9
 _END_STREAM, _END_HEADERS = 1, 4
@@ -60,19 +61,35 @@ def headers(number: int) -> bytes:
     return call_with(HEADER_BYTES, number)
 
 
+def swollen(number: int) -> bytes:
+    """A call whose metadata is large only for who has to read it."""
+    return call_with_swollen(SWOLLEN_BYTES, number)
+
+
 def call_with(header_bytes: int, number: int) -> bytes:
     """A call with so much metadata, more or less."""
-    stream = 2 * number + 1
-    block = _header_block() + b"".join(
-        _literal(f"x-storm-{index}", "x" * 100) for index in range(header_bytes // 112)
-    )
+    return _call(number, b"".join(_pair(index) for index in range(header_bytes // 112)))
+
+
+def call_with_swollen(header_bytes: int, number: int) -> bytes:
+    """So much metadata, by HTTP/2's way of counting, of one byte for 47 each."""
+    # 17 is "accept-language", without a value, in HPACK's static table.
+    return _call(number, b"\x91" * (header_bytes // 47))
+
+
+def _call(number: int, more_headers: bytes) -> bytes:
+    stream, block = 2 * number + 1, _header_block() + more_headers
     first, *rest = [
         block[at : at + _FRAME_BYTES_MAX] for at in range(0, len(block), _FRAME_BYTES_MAX)
     ]
     frames = [frame(_HEADERS, _END_STREAM, stream, first)]
-    frames += [frame(_CONTINUATION, 0, stream, each) for each in rest[:-1]]
-    frames.append(frame(_CONTINUATION, _END_HEADERS, stream, rest[-1]))
+    frames += [frame(_CONTINUATION, 0, stream, each) for each in rest]
+    frames.append(frame(_CONTINUATION, _END_HEADERS, stream, b""))
     return b"".join(frames)
+
+
+def _pair(index: int) -> bytes:
+    return _literal(f"x-storm-{index}", "x" * 100)
 
 
 def attack(target: str, kind: Attack, count: int, hello: bytes = HELLO) -> int:
@@ -156,6 +173,7 @@ KINDS: Final[dict[str, Callable[[str, int], int]]] = {
     "resets": lambda target, count: attack(target, reset, count),
     "pings": lambda target, count: attack(target, ping, count),
     "headers": lambda target, count: attack(target, headers, count),
+    "headers_swollen": lambda target, count: attack(target, swollen, count),
     "headers_acked": lambda target, count: attack(target, headers, count, HELLO + ACKNOWLEDGED),
     "half_open": half_open,
 }

@@ -59,6 +59,7 @@ _ATTACKS: Final = (
             ("pings", "pings", 20_000),
             ("headers of 60 kB", "headers", 100),
             ("the same, the limit acknowledged", "headers_acked", 100),
+            ("headers of 2 MB, sent as 43 kB", "headers_swollen", 100),
             ("500 connections that say nothing", "half_open", 500),
         )
         for elsewhere in (False, True)

@@ -11,7 +11,15 @@ import grpc
 import pytest
 
 from inventory_grpc.v1 import changes_pb2, products_pb2
-from tests.abuse.abuser import ACKNOWLEDGED, HEADER_BYTES, HELLO, call_with, ping
+from tests.abuse.abuser import (
+    ACKNOWLEDGED,
+    HEADER_BYTES,
+    HELLO,
+    SWOLLEN_BYTES,
+    call_with,
+    call_with_swollen,
+    ping,
+)
 from tests.conftest import Postgres, _made
 from tests.server.harness import Server, Status, poll_until, running
 from tests.server.scraping import look
@@ -105,6 +113,16 @@ def test_who_makes_many_is_held_up_and_then_hung_up_on(
         assert frozen["peer"] == f"{named}:{peer.getsockname()[1]}"
     assert _counts(server).frozen == before.frozen + 1
     assert server.health() == Status.SERVING
+
+
+@_on_linux
+def test_a_few_huge_calls_are_as_bad_as_many(server: Server) -> None:
+    before = _counts(server)
+    with _peer(server, "127.0.0.1", HELLO) as peer:
+        for number in range(3):
+            peer.sendall(call_with_swollen(SWOLLEN_BYTES, number))
+        _read_to_the_end(peer)
+    assert _counts(server).frozen == before.frozen + 1
 
 
 @_on_linux

@@ -112,7 +112,7 @@ async def serving(
     server = grpc.aio.server()
     with ThreadPoolExecutor(1) as threads:
         guard = Guard(Doors(admission, streams), threads, journal or Journal())
-        limit = MetadataLimit(16_384, lambda _context: None)
+        limit = MetadataLimit(16_384, lambda _context, _bytes: None)
         names = register(server, [(servicer, add_to_server)], guard, limit)
         assert names == (service.full_name,)
         port = server.add_insecure_port("127.0.0.1:0")
