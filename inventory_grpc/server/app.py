@@ -103,8 +103,8 @@ class Application:
         except RuntimeError:
             await _close(parts)
             raise AddressTakenError(str(wanted)) from None
-        parts.tarpit.start(0 if wanted.path else port)
         await parts.server.start()
+        parts.tarpit.start(0 if wanted.path else port)
         parts.watch.start()
         if parts.replica_watch is not None:
             parts.replica_watch.start()

@@ -3,19 +3,17 @@
 gRPC tells nobody its sockets, so they are looked for among the descriptors of the process, by the
 address of the other end. That is done on the event loop, a few at a time: in a thread every system
 call would give up the interpreter and have to wait for it. A filter that drops whatever arrives
-(socket(7), SO_ATTACH_FILTER; anybody may set one on a socket of his own) makes a connection stand
-still: what its other end sends is not acknowledged, so that it soon cannot send more.
+makes a connection stand still: what its other end sends is not acknowledged, so that it soon cannot
+send more.
 
 No descriptor is kept meanwhile. gRPC closes sockets without taking them out of its epoll set, which
 is right only as long as nobody else has them open. Linux only; elsewhere nothing is frozen.
 """
 
 import asyncio
-import ctypes
 import os
 import socket
 import stat
-import struct
 import sys
 import time
 from contextlib import suppress
@@ -24,11 +22,13 @@ from urllib.parse import unquote
 
 import structlog
 
+from inventory_grpc.server import packet_filter
+
 _log = structlog.stdlib.get_logger(__name__)
 
 FREEZE_SECONDS: Final = 1.0
 
-_DESCRIPTORS: Final = "/proc/self/fd"
+DESCRIPTORS: Final = "/proc/self/fd"
 _LOOKS_AT_ONCE: Final = 50
 """Of some 10 us each."""
 _REST: Final = 9
@@ -36,15 +36,8 @@ _REST: Final = 9
 tenth of the loop."""
 _TOLD_SECONDS: Final = 1.0
 
-# asm/socket.h; Python's socket module names neither.
-_SO_ATTACH_FILTER: Final = 26
-_SO_DETACH_FILTER: Final = 27
-_RETURN_CONSTANT: Final = 0x06  # BPF_RET | BPF_K
-_DROP: Final = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 0), 8)
-"""The one instruction of the filter: keep 0 bytes of each packet."""
-_FILTER: Final = struct.pack("HP", 1, ctypes.addressof(_DROP))
-
-_End = tuple[str, int]
+End = tuple[str, int]
+"""Address and port of who connected."""
 
 
 class Freezer:
@@ -53,11 +46,11 @@ class Freezer:
     def __init__(self, port: int) -> None:
         """``port`` is where gRPC listens; 0 on a Unix socket, where nothing can be frozen."""
         self._port = port if sys.platform == "linux" else 0
-        self._wanted: dict[_End, str] = {}
+        self._wanted: dict[End, str] = {}
         """What the next search is for, each with its name as gRPC writes it."""
-        self._sought: dict[_End, str] = {}
+        self._sought: dict[End, str] = {}
         """What the one under way is for."""
-        self._frozen: dict[_End, tuple[int, asyncio.TimerHandle]] = {}
+        self._frozen: dict[End, tuple[int, asyncio.TimerHandle]] = {}
         """With the descriptor that gRPC has for it, as long as it does not close it."""
         self._search: asyncio.Task[None] | None = None
         self._told_at = -_TOLD_SECONDS
@@ -74,7 +67,7 @@ class Freezer:
 
     def freeze(self, peer: str) -> None:
         """Soon, for a second. ``peer`` is as gRPC writes it; no effect while it is frozen."""
-        end = _end(peer)
+        end = end_of(peer)
         if end is None or not self._port or self._stopped:
             return
         if end in self._frozen or end in self._sought:
@@ -109,7 +102,7 @@ class Freezer:
     async def _look_for_them(self) -> float:
         """How many seconds the loop could do nothing else."""
         began, busy_seconds = time.monotonic(), 0.0
-        with os.scandir(_DESCRIPTORS) as descriptors:
+        with os.scandir(DESCRIPTORS) as descriptors:
             for number, each in enumerate(descriptors, 1):
                 self._look_at(int(each.name))
                 if not self._sought:
@@ -121,26 +114,26 @@ class Freezer:
         return busy_seconds + time.monotonic() - began
 
     def _look_at(self, descriptor: int) -> None:
-        connection = _opened(descriptor)
+        connection = opened(descriptor)
         if connection is None:
             return
         with connection:
             end = _other_end(connection, self._port)
             if end in self._sought:
-                connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER)
+                packet_filter.stop_everything(connection)
                 timer = asyncio.get_running_loop().call_later(FREEZE_SECONDS, self._hang_up, end)
                 self._frozen[end] = descriptor, timer
                 self._note(self._sought.pop(end))
 
-    def _hang_up(self, end: _End) -> None:
+    def _hang_up(self, end: End) -> None:
         descriptor, _ = self._frozen.pop(end)
-        connection = _opened(descriptor)
+        connection = opened(descriptor)
         if connection is None:
             return
         with connection, suppress(OSError):
             # gRPC may have closed it, and then the descriptor can be another connection.
             if _other_end(connection, self._port) == end:
-                connection.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+                packet_filter.stop_nothing(connection)
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _note(self, peer: str) -> None:
@@ -157,8 +150,8 @@ class Freezer:
             self._unable = True
 
 
-def _end(peer: str) -> _End | None:
-    """Address and port; None of what has none."""
+def end_of(peer: str) -> End | None:
+    """Of a peer as gRPC writes it; None of what has no address."""
     kind, _, rest = peer.partition(":")
     if kind not in {"ipv4", "ipv6"}:
         return None
@@ -167,7 +160,7 @@ def _end(peer: str) -> _End | None:
     return host.strip("[]").partition("%")[0], int(port)
 
 
-def _other_end(connection: socket.socket, port: int) -> _End | None:
+def _other_end(connection: socket.socket, port: int) -> End | None:
     """Of a connection that came in at that port: others may lead where it came from."""
     if connection.family not in {socket.AF_INET, socket.AF_INET6}:
         return None
@@ -180,7 +173,7 @@ def _other_end(connection: socket.socket, port: int) -> _End | None:
     return (host.removeprefix("::ffff:"), other_port) if own_port == port else None
 
 
-def _opened(descriptor: int) -> socket.socket | None:
+def opened(descriptor: int) -> socket.socket | None:
     """The same socket once more, so that it cannot become another while it is looked at; None if
     it is none."""
     try:

@@ -165,6 +165,11 @@ class State:
         yield _counter(
             "connections_frozen", "Connections held up for many such calls.", self.tarpit.frozen
         )
+        yield _counter(
+            "addresses_barred",
+            "Times an address could not connect for a while.",
+            self.tarpit.barred,
+        )
 
 
 def _filled(name: str, text: str, value: int, limit: int) -> Iterator[Metric]:

@@ -7,11 +7,13 @@ all of them.
 
 To cut the connection makes it worse, because the next one is there at once, with the right to
 another hundred. So it is frozen: its other end cannot send, and has no reason to connect again.
-After a second it is hung up on, lest a mistake lasts. Relatives are the tarpits of mail servers and
-OpenSSH's PerSourcePenalties; those go by the address of the source. Here it is the connection:
-behind one address there may be a whole company. Behind one connection, of a proxy, there may be,
-too, for which it has to be more than a few calls. A proxy that takes less metadata itself is never
-held up.
+After a second it is hung up on, lest a mistake lasts. Who cuts it himself, before that, is kept
+from connecting anew by address. Relatives are the tarpits of mail servers and OpenSSH's
+PerSourcePenalties.
+
+Behind one address there may be a whole company, which loses no connection that it has. Behind one
+connection, of a proxy, there may be, too, for which it has to be more than a few calls. A proxy
+that takes less metadata itself is never held up.
 """
 
 import time
@@ -19,15 +21,18 @@ from collections import OrderedDict
 from typing import Final
 
 from inventory_grpc.rpc.reply import Context
-from inventory_grpc.server.freezer import Freezer
+from inventory_grpc.server.barrier import Barrier
+from inventory_grpc.server.freezer import Freezer, end_of
 from inventory_grpc.server.quotas import Bucket, Clock
 
-_OFFENCES_PER_SECOND: Final = 10
-"""And at once. No program that works sends one."""
+_PER_PEER: Final = 10
+"""A second, and at once. No program that works sends one."""
+_PER_HOST: Final = 50
+"""The same, of all connections from there together: 35 ms of the loop."""
 _BYTES_OF_ANOTHER: Final = 128 * 1024
 """In one call, they count as another. Headers that HTTP/2 has numbers for take a byte each to send,
 so that 8 MiB cost the sender next to nothing, and the loop 0.2 s."""
-PEERS_MAX: Final = 10_000
+OFFENDERS_MAX: Final = 10_000
 """Remembered, some 4 MB; and of those, frozen at the same time."""
 
 
@@ -38,52 +43,75 @@ class Tarpit:
         """It knows of nobody."""
         self._clock = clock
         self._freezer: Freezer | None = None
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-        """By peer, whose last offence is longest ago first."""
+        self._barrier: Barrier | None = None
+        self._of_peers = Offences(_PER_PEER)
+        self._of_hosts = Offences(_PER_HOST)
         self.refused = 0
         """Calls with too much metadata."""
-
-    @property
-    def remembered(self) -> int:
-        """Peers that have offended lately."""
-        return len(self._buckets)
 
     @property
     def frozen(self) -> int:
         """Connections that were frozen, ever."""
         return 0 if self._freezer is None else self._freezer.count
 
+    @property
+    def barred(self) -> int:
+        """How often an address was kept out."""
+        return 0 if self._barrier is None else self._barrier.count
+
     def start(self, port: int) -> None:
         """gRPC listens there; before, offences are only counted."""
-        self._freezer = Freezer(port)
+        self._freezer, self._barrier = Freezer(port), Barrier(port)
 
     async def stop(self) -> None:
-        """Hang up on all that is frozen."""
-        if self._freezer is not None:
+        """Hang up on all that is frozen, and keep nobody out any more."""
+        if self._freezer is not None and self._barrier is not None:
             await self._freezer.stop()
+            self._barrier.stop()
 
     def exceeded(self, context: Context, size: int) -> None:
         """A call has too much metadata. See ``rpc.registry.MetadataLimit``."""
         self.refused += 1
         peer, now = context.peer(), self._clock()
-        bucket = self._bucket(peer, now)
-        bucket.pay(size // _BYTES_OF_ANOTHER, now)
-        if bucket.take(now):
-            freezer = self._freezer
-            if freezer is not None and freezer.held < PEERS_MAX:
-                freezer.freeze(peer)
+        end, more = end_of(peer), size // _BYTES_OF_ANOTHER
+        if end is None or self._freezer is None or self._barrier is None:
+            return
+        if self._of_peers.too_many(peer, more, now) and self._freezer.held < OFFENDERS_MAX:
+            self._freezer.freeze(peer)
+        host, _ = end
+        if self._of_hosts.too_many(host, more, now):
+            self._barrier.bar(host)
 
-    def _bucket(self, peer: str, now: int) -> Bucket:
-        bucket = self._buckets.get(peer)
+
+class Offences:
+    """So many a second are forgiven, and as many at once; by who commits them."""
+
+    def __init__(self, per_second: int) -> None:
+        """Nobody has committed any."""
+        self._per_second = per_second
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        """Whose last offence is longest ago first."""
+
+    def __len__(self) -> int:
+        """Whose are remembered."""
+        return len(self._buckets)
+
+    def too_many(self, who: str, more: int, now: int) -> bool:
+        """Another one, or as many ``more``, were committed; whether that is beyond forgiveness."""
+        bucket = self._buckets.get(who)
         if bucket is None:
             self._forget(now)
-            bucket = self._buckets[peer] = Bucket(_OFFENCES_PER_SECOND)
+            bucket = self._buckets[who] = Bucket(self._per_second)
         else:
-            self._buckets.move_to_end(peer)
-        return bucket
+            self._buckets.move_to_end(who)
+        if more:
+            bucket.pay(more, now)
+        return bucket.take(now) > 0
 
     def _forget(self, now: int) -> None:
         """Who has a full bucket is as good as unknown."""
         buckets = self._buckets
-        while buckets and (len(buckets) >= PEERS_MAX or next(iter(buckets.values())).is_full(now)):
+        while buckets and (
+            len(buckets) >= OFFENDERS_MAX or next(iter(buckets.values())).is_full(now)
+        ):
             buckets.popitem(last=False)

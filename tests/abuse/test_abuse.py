@@ -1,5 +1,6 @@
 """One client that means harm: the others' calls succeed, and memory stays where it was."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from tests.abuse.abuser import HEADER_BYTES, half_open
 from tests.conftest import Postgres, _made
-from tests.server.harness import Server, Status, running
+from tests.server.harness import Server, Status, poll_until, running
 from tests.server.pki import Authority
 from tests.server.watching import create, order
 
@@ -61,6 +62,26 @@ def test_a_flood_harms_nobody(server: Server, honest: "_Honest", kind: str, coun
     is_held_up = len(server.events("connection_frozen")) > told
     # The others are dealt with by gRPC.
     assert is_held_up == (kind.startswith("headers") and sys.platform == "linux")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there are no filters of packets")
+def test_who_always_connects_anew_has_to_wait_for_it(server: Server, honest: "_Honest") -> None:
+    # Few enough for each connection to be forgiven.
+    with _abuser(server, "headers", 8, "again"):
+        poll_until(lambda: not _lets_in(server))
+        honest.call(_CALLS_MIN)
+    assert server.events("address_barred")
+    assert honest.growth_bytes < _GROWTH_BYTES_MAX
+    poll_until(lambda: _lets_in(server))
+
+
+def _lets_in(server: Server) -> bool:
+    host, port = server.target.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), timeout=0.2).close()
+    except TimeoutError:
+        return False
+    return True
 
 
 def test_a_flood_of_pings_is_cut_off(server: Server) -> None:
@@ -128,8 +149,11 @@ class _Honest:
 
 
 @contextmanager
-def _abuser(server: Server, kind: str, count: int) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.abuse.abuser", server.target, kind, str(count)]
+def _abuser(
+    server: Server, kind: str, count: int, *again: str
+) -> Iterator["subprocess.Popen[str]"]:
+    words = (server.target, kind, str(count), *again)
+    command = [sys.executable, "-m", "tests.abuse.abuser", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with process:
         try:

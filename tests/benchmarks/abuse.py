@@ -58,6 +58,7 @@ _ATTACKS: Final = (
             ("calls reset as soon as they are made", "resets", 20_000),
             ("pings", "pings", 20_000),
             ("headers of 60 kB", "headers", 100),
+            ("headers of 60 kB, 10 a connection", "headers", 10),
             ("the same, the limit acknowledged", "headers_acked", 100),
             ("headers of 2 MB, sent as 43 kB", "headers_swollen", 100),
             ("500 connections that say nothing", "half_open", 500),
