@@ -1,4 +1,4 @@
-"""Columns that several tables share, as array literals."""
+"""Columns that several tables share."""
 
 import json
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ class Stamp:
     commit_id: str
 
 
-def amounts(prices: Sequence[Money | None]) -> tuple[str, str]:
-    """Two columns: amounts and currencies."""
+def amounts(prices: Sequence[Money | None]) -> tuple[list[str | None], list[str | None]]:
+    """The values of two columns: amounts and currencies."""
     return (
-        array([None if price is None else str(price.amount) for price in prices]),
-        array([None if price is None else price.currency for price in prices]),
+        [None if price is None else str(price.amount) for price in prices],
+        [None if price is None else price.currency for price in prices],
     )
 
 

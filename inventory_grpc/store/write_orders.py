@@ -10,8 +10,10 @@ from inventory_grpc.store.columns import Stamp, amounts, labels_json, pairs_json
 from inventory_grpc.store.link import Call
 from inventory_grpc.store.statements import (
     Value,
+    alike,
     array,
     insert_rows,
+    parameters,
     text_array,
     update_rows,
 )
@@ -25,6 +27,7 @@ INSERT_ORDERS: Final = insert_rows(
         "hold_id",
     ),
     ("create_time", "update_time", "commit_id"),
+    often_alike=(*_ORDER, "customer_reference", "labels", "total_currency", "hold_id"),
 )  # fmt: skip
 UPDATE_ORDERS: Final = update_rows(
     "update_orders",
@@ -44,6 +47,7 @@ INSERT_LINES: Final = insert_rows(
         *_LINE_KEY, "requested_line", "product_id", "location_id", "quantity",
         "unit_price_amount", "unit_price_currency", *_LINE_COUNTS,
     ),
+    often_alike=("location_id", "quantity", "unit_price_currency", *_LINE_COUNTS),
 )  # fmt: skip
 UPDATE_LINES: Final = update_rows("update_lines", tables.order_lines, _LINE_KEY, _LINE_COUNTS)
 
@@ -55,6 +59,9 @@ INSERT_EVENTS: Final = insert_rows(
         "reason", "actor", "request_id",
     ),
     ("occur_time", "commit_id"),
+    often_alike=(
+        "order_version", "kind", "from_status", "to_status", "lines", "reason", "actor",
+    ),
 )  # fmt: skip
 
 
@@ -82,22 +89,27 @@ def order_calls(books: Books, stamp: Stamp) -> list[Call]:
             )
         )
         lines = [(order.order_id, line) for order in old for line in order.lines]
-        calls.append(Call(UPDATE_LINES, (*_line_keys(lines), *_line_counts(lines), len(lines))))
+        calls.append(
+            Call(UPDATE_LINES, (*_line_keys(lines), *map(array, _line_counts(lines)), len(lines)))
+        )
     calls.append(_event_call(books, stamp))
     return calls
 
 
 def _new_order_arguments(orders: Sequence[Order], stamp: Stamp) -> tuple[Value, ...]:
-    return (
-        *_order_columns(orders),
-        text_array([order.customer_reference for order in orders]),
-        text_array([labels_json(order.labels) for order in orders]),
-        *amounts([order.total for order in orders]),
-        array([order.hold_id or None for order in orders]),
-        stamp.now,
-        stamp.now,
-        stamp.commit_id,
+    amount, currency = amounts([order.total for order in orders])
+    columns = (
+        array([order.order_id for order in orders]),
+        alike([int(order.status) for order in orders]),
+        alike([order.version for order in orders]),
+        alike([order.status_reason for order in orders], text_array),
+        alike([order.customer_reference for order in orders], text_array),
+        alike([labels_json(order.labels) for order in orders], text_array),
+        array(amount),
+        alike(currency),
+        alike([order.hold_id or None for order in orders]),
     )
+    return (*parameters(columns), stamp.now, stamp.now, stamp.commit_id)
 
 
 def _order_columns(orders: Sequence[Order]) -> tuple[Value, ...]:
@@ -111,46 +123,50 @@ def _order_columns(orders: Sequence[Order]) -> tuple[Value, ...]:
 
 def _new_line_arguments(orders: Sequence[Order]) -> tuple[Value, ...]:
     lines = [(order.order_id, line) for order in orders for line in order.lines]
-    return (
-        *_line_keys(lines),
-        array([line.requested_line for _, line in lines]),
-        array([line.product_id for _, line in lines]),
-        text_array([line.location_id for _, line in lines]),
-        array([line.quantity for _, line in lines]),
-        *amounts([line.unit_price for _, line in lines]),
-        *_line_counts(lines),
+    amount, currency = amounts([line.unit_price for _, line in lines])
+    return parameters(
+        (
+            *_line_keys(lines),
+            array([line.requested_line for _, line in lines]),
+            array([line.product_id for _, line in lines]),
+            alike([line.location_id for _, line in lines], text_array),
+            alike([line.quantity for _, line in lines]),
+            array(amount),
+            alike(currency),
+            *map(alike, _line_counts(lines)),
+        )
     )
 
 
 _NumberedLine = tuple[str, OrderLine]
 
 
-def _line_keys(lines: Sequence[_NumberedLine]) -> tuple[Value, Value]:
+def _line_keys(lines: Sequence[_NumberedLine]) -> tuple[str, str]:
     return array([order_id for order_id, _ in lines]), array(
         [line.line_number for _, line in lines]
     )
 
 
-def _line_counts(lines: Sequence[_NumberedLine]) -> tuple[Value, ...]:
+def _line_counts(lines: Sequence[_NumberedLine]) -> tuple[list[int], ...]:
     return (
-        array([line.shipped for _, line in lines]),
-        array([line.cancelled for _, line in lines]),
-        array([line.returned for _, line in lines]),
+        [line.shipped for _, line in lines],
+        [line.cancelled for _, line in lines],
+        [line.returned for _, line in lines],
     )
 
 
 def _event_call(books: Books, stamp: Stamp) -> Call:
     events = books.events
-    columns: tuple[Value, ...] = (
+    columns = (
         array([event.order_id for event in events]),
-        array([event.order_version for event in events]),
+        alike([event.order_version for event in events]),
         array([event.event_id for event in events]),
-        array([int(event.kind) for event in events]),
-        array([None if event.from_status is None else int(event.from_status) for event in events]),
-        array([int(event.to_status) for event in events]),
-        text_array([pairs_json(event.lines) for event in events]),
-        text_array([event.reason for event in events]),
-        text_array([event.actor for event in events]),
+        alike([int(event.kind) for event in events]),
+        alike([None if event.from_status is None else int(event.from_status) for event in events]),
+        alike([int(event.to_status) for event in events]),
+        alike([pairs_json(event.lines) for event in events], text_array),
+        alike([event.reason for event in events], text_array),
+        alike([event.actor for event in events], text_array),
         array([event.request_id for event in events]),
     )
-    return Call(INSERT_EVENTS, (*columns, stamp.now, stamp.commit_id))
+    return Call(INSERT_EVENTS, (*parameters(columns), stamp.now, stamp.commit_id))

@@ -11,9 +11,12 @@ from inventory_grpc.store import locks, tables
 from inventory_grpc.store.columns import Stamp
 from inventory_grpc.store.link import Call
 from inventory_grpc.store.statements import (
+    Column,
     Value,
+    alike,
     array,
     insert_rows,
+    parameters,
     text_array,
     update_rows,
 )
@@ -47,7 +50,11 @@ _MOVEMENT: Final = (
 )  # fmt: skip
 _movement_numbers: Final = attrgetter(*_MOVEMENT_NUMBERS)
 INSERT_MOVEMENTS: Final = insert_rows(
-    "insert_movements", tables.stock_movements, _MOVEMENT, ("occur_time", "commit_id")
+    "insert_movements",
+    tables.stock_movements,
+    _MOVEMENT,
+    ("occur_time", "commit_id"),
+    often_alike=set(_MOVEMENT) - {"movement_id", "product_id", "request_id"},
 )
 
 
@@ -106,19 +113,19 @@ def movement_calls(books: Books, stamp: Stamp) -> list[Call]:
     moves = books.movements
     if not moves:
         return []
-    columns: tuple[Value, ...] = (
+    columns: tuple[Column, ...] = (
         array([move.movement_id for move in moves]),
         array([move.product_id for move in moves]),
-        text_array([move.location_id for move in moves]),
-        *map(array, zip(*map(_movement_numbers, moves), strict=True)),
-        array([move.order_id or None for move in moves]),
-        array([move.hold_id or None for move in moves]),
-        array([move.transfer_id or None for move in moves]),
+        alike([move.location_id for move in moves], text_array),
+        *map(alike, zip(*map(_movement_numbers, moves), strict=True)),
+        alike([move.order_id or None for move in moves]),
+        alike([move.hold_id or None for move in moves]),
+        alike([move.transfer_id or None for move in moves]),
         array([move.request_id for move in moves]),
-        text_array([move.actor for move in moves]),
-        text_array([move.note for move in moves]),
+        alike([move.actor for move in moves], text_array),
+        alike([move.note for move in moves], text_array),
     )
-    return [Call(INSERT_MOVEMENTS, (*columns, stamp.now, stamp.commit_id))]
+    return [Call(INSERT_MOVEMENTS, (*parameters(columns), stamp.now, stamp.commit_id))]
 
 
 def repair_calls(books: Books, stamp: Stamp) -> list[Call]:

@@ -13,9 +13,11 @@ from inventory_grpc.store.columns import Stamp
 from inventory_grpc.store.link import Call
 from inventory_grpc.store.statements import (
     Statement,
+    alike,
     array,
     bytes_array,
     insert_rows,
+    parameters,
     text_array,
 )
 
@@ -32,6 +34,7 @@ INSERT_ANSWERS: Final = insert_rows(
     ("caller", "request_id", "fingerprint", "code", "answer"),
     ("create_time",),
     "v.caller, v.request_id",
+    often_alike=("caller", "code"),
 )
 
 ALL: Final = (
@@ -78,14 +81,11 @@ def write_calls(
 
 def _answer_call(books: Books, stamp: Stamp) -> Call:
     answers = sorted(books.new_answers.items(), key=lambda entry: entry[0])
-    return Call(
-        INSERT_ANSWERS,
-        (
-            text_array([key[0] for key, _ in answers]),
-            array([key[1] for key, _ in answers]),
-            bytes_array([answer.fingerprint for _, answer in answers]),
-            array([answer.code for _, answer in answers]),
-            bytes_array([answer.body for _, answer in answers]),
-            stamp.now,
-        ),
+    columns = (
+        alike([key[0] for key, _ in answers], text_array),
+        array([key[1] for key, _ in answers]),
+        bytes_array([answer.fingerprint for _, answer in answers]),
+        alike([answer.code for _, answer in answers]),
+        bytes_array([answer.body for _, answer in answers]),
     )
+    return Call(INSERT_ANSWERS, (*parameters(columns), stamp.now))

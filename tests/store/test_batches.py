@@ -12,6 +12,7 @@ from inventory_grpc.domain.model import ProductKey
 from inventory_grpc.domain.status import OrderStatus
 from inventory_grpc.engine.request import Answer, RowRefused
 from inventory_grpc.services.mutations import Mutations
+from inventory_grpc.v1 import orders_pb2
 from tests.concurrency.harness import (
     adjust,
     audit,
@@ -220,3 +221,58 @@ ALL_DUE = """
 async def all_done(server: Mutations, sent: Sequence[commands.Command]) -> None:
     answers = await asyncio.gather(*(server.execute(request(each), None) for each in sent))
     assert {reason_of(each) for each in answers} == {"OK"}
+
+
+async def test_orders_of_a_batch_are_written_as_they_are_however_alike(database: Database) -> None:
+    """Columns in which all rows agree are not sent row by row; those of others must not notice."""
+    plain = place(("A", 1), ("B", 1))
+    other = commands.PlaceOrder(
+        (DemandLine(ProductKey(sku="A"), 2, "shop"),), plain.allocation, "their ref", {"k": "v"}
+    )
+    async with mutations(database) as server:
+        await done(server, create_location("shop"))
+        await stocked(server, A=9, B=9)
+        await done(server, adjust("A", 9, "shop"))
+        held = (await done(server, hold(("A", 1)))).hold.hold_id
+        convert = commands.ConvertHold(held, (), commands.Remainder.RELEASE, "", {}, 0)
+        batches: list[list[commands.PlaceOrder | commands.ConvertHold]] = [
+            [plain, plain],
+            [plain, other, convert],
+            [other],
+        ]
+        for batch in batches:
+            answers = await server.execute_atomic([request(each) for each in batch], None)
+            for command, answer in zip(batch, answers, strict=True):
+                _is_stored(database, response(command, answer).order)
+    audit(database)
+
+
+def _is_stored(database: Database, order: orders_pb2.Order) -> None:
+    [stored] = query(
+        database,
+        "SELECT status, version, status_reason, customer_reference, labels, hold_id::text"
+        " FROM orders WHERE order_id = %s",
+        order.order_id,
+    )
+    told = (order.status, order.version, "", order.customer_reference, dict(order.labels))
+    assert stored == (*told, order.hold_id or None)
+    lines = query(
+        database,
+        "SELECT line_number, location_id, quantity, shipped, cancelled, returned FROM order_lines"
+        " WHERE order_id = %s ORDER BY line_number",
+        order.order_id,
+    )
+    assert lines == [
+        (line.line_number, line.location_id, line.quantity, 0, 0, 0) for line in order.lines
+    ]
+    moves = query(
+        database,
+        "SELECT location_id, allocated_delta, held_delta, note, transfer_id FROM stock_movements"
+        " WHERE order_id = %s AND allocated_delta > 0 ORDER BY line_number",
+        order.order_id,
+    )
+    held = order.hold_id != ""
+    assert moves == [
+        (line.location_id, line.quantity, -line.quantity if held else 0, "", None)
+        for line in order.lines
+    ]
