@@ -9,7 +9,6 @@ import asyncio
 import os
 import socket
 import sys
-import time
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
@@ -18,6 +17,7 @@ import structlog
 
 from inventory_grpc.server import packet_filter
 from inventory_grpc.server.freezer import DESCRIPTORS, opened
+from inventory_grpc.server.seldom import Seldom
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -25,7 +25,6 @@ BAR_SECONDS: Final = 1.0
 
 _SOURCES_MAX: Final = 100
 """At the same time: a filter has little more room, and goes over all of them."""
-_TOLD_SECONDS: Final = 1.0
 
 
 class Barrier:
@@ -36,7 +35,7 @@ class Barrier:
         self._port = port
         self._listening = self._found() if port and sys.platform == "linux" else []
         self._barred: dict[bytes, asyncio.TimerHandle] = {}
-        self._told_at = -_TOLD_SECONDS
+        self._telling = Seldom()
         self.count = 0
         """How often somebody was kept out."""
 
@@ -97,10 +96,8 @@ class Barrier:
 
     def _note(self, host: str) -> None:
         self.count += 1
-        now = time.monotonic()
-        if now - self._told_at >= _TOLD_SECONDS:
+        if self._telling.is_due():
             _log.warning("address_barred", address=host, times=self.count)
-            self._told_at = now
 
 
 def _listens(listener: socket.socket, port: int) -> bool:

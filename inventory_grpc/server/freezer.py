@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import structlog
 
 from inventory_grpc.server import packet_filter
+from inventory_grpc.server.seldom import Seldom
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -34,7 +35,6 @@ _LOOKS_AT_ONCE: Final = 50
 _REST: Final = 9
 """Times as long as it took, before the next search: whoever provokes one after the other gets a
 tenth of the loop."""
-_TOLD_SECONDS: Final = 1.0
 
 End = tuple[str, int]
 """Address and port of who connected."""
@@ -53,7 +53,7 @@ class Freezer:
         self._frozen: dict[End, tuple[int, asyncio.TimerHandle]] = {}
         """With the descriptor that gRPC has for it, as long as it does not close it."""
         self._search: asyncio.Task[None] | None = None
-        self._told_at = -_TOLD_SECONDS
+        self._telling = Seldom()
         self._untold = 0
         self._unable = False
         self._stopped = False
@@ -139,10 +139,9 @@ class Freezer:
     def _note(self, peer: str) -> None:
         self.count += 1
         self._untold += 1
-        now = time.monotonic()
-        if now - self._told_at >= _TOLD_SECONDS:
+        if self._telling.is_due():
             _log.warning("connection_frozen", peer=peer, frozen=self._untold)
-            self._told_at, self._untold = now, 0
+            self._untold = 0
 
     def _tell_unable(self, error: OSError) -> None:
         if not self._unable:
