@@ -29,9 +29,9 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     """Raises ProductNotFound, LocationNotFound, CurrencyMismatch, TotalTooLarge,
     InsufficientStock, QuantityLimit."""
     lines = command.lines
-    found = lookup.items(books, (line.product for line in lines))
+    found = lookup.items(books, [line.product for line in lines])
     lookup.check_locations(books, [line.location_id for line in lines if line.location_id])
-    total = total_of((item.price, line.quantity) for item, line in zip(found, lines, strict=True))
+    total = total_of([(item.price, line.quantity) for item, line in zip(found, lines, strict=True)])
     shares = allocate(books, context.now, lines, found, command.allocation)
     order_id = context.ids.next()
     order_lines = _promise(books, context, order_id, shares)
@@ -83,6 +83,6 @@ def created(order: Order, context: Context) -> OrderEvent:
     """The first entry of an order's history."""
     return OrderEvent(
         context.ids.next(), order.order_id, OrderEventKind.CREATED, None, order.status,
-        tuple((line.line_number, line.quantity) for line in order.lines),
+        tuple([(line.line_number, line.quantity) for line in order.lines]),
         "", context.caller, context.request_id, 1, context.now,
     )  # fmt: skip
