@@ -8,13 +8,13 @@ from typing import Final, Protocol, TypeVar
 
 from inventory_grpc.domain import model
 from inventory_grpc.domain.results import Conversion, Result, StockChange, Transfer
-from inventory_grpc.rpc import convert
+from inventory_grpc.rpc import convert, wire
 from inventory_grpc.v1 import holds_pb2, locations_pb2, orders_pb2, products_pb2, stock_pb2
 
 Encode = Callable[[Result], bytes]
 
-_RESUME_TOKEN_TAG: Final = bytes([15 << 3 | 2])
-"""The same field of every mutation's response, behind all others; of length-delimited type."""
+_RESUME_TOKEN: Final = 15
+"""The same field of every mutation's response, behind all others."""
 
 _Expected = TypeVar("_Expected")
 
@@ -135,8 +135,7 @@ def conversion(result: Result) -> bytes:
 
 def resume_token(token: str) -> bytes:
     """``resume_token`` as it stands in the bytes of any mutation's response, at their end."""
-    assert len(token) < 128, "its length is one byte"
-    return _RESUME_TOKEN_TAG + bytes([len(token)]) + token.encode()
+    return wire.delimited(_RESUME_TOKEN, token.encode())
 
 
 def _expect(kind: type[_Expected], result: object) -> _Expected:

@@ -8,14 +8,13 @@ from typing import Generic, Protocol, TypeVar
 
 from inventory_grpc.domain.errors import DomainError, InvalidFields, Violation
 from inventory_grpc.engine.request import Answer, Request, RowRefused
-from inventory_grpc.rpc import errors, reply, validate
+from inventory_grpc.rpc import errors, reply, validate, wire
 from inventory_grpc.rpc.calls import current
 from inventory_grpc.rpc.incident import incident_of
 from inventory_grpc.rpc.reply import Context
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.rpc.writes.submit import M, Message, Mutation
 from inventory_grpc.services.mutations import Mutations
-from inventory_grpc.v1 import errors_pb2
 
 ROWS_MAX = 1_000
 LINES_MAX = 10_000
@@ -23,6 +22,8 @@ LINES_MAX = 10_000
 
 ROWS_PER_TURN = 50
 """After so many rows the event loop gets to do something else."""
+RESULTS, RESPONSE, ERROR, REPLAYED = 1, 1, 2, 3
+"""Field numbers: of every batch's response, the rest of its results."""
 ROW_ERRORS_BYTES_MAX = 2 * 1024 * 1024
 """Of all refused rows together; clients take messages of 4 MiB unless told otherwise."""
 
@@ -57,49 +58,11 @@ class BatchMessage(Protocol[_RowT_co]):
         """Same checks, same answer, nothing kept."""
 
 
-class Response(Protocol):
-    """A row's response."""
-
-    def ParseFromString(self, serialized: bytes, /) -> int: ...  # noqa: N802, D102
-
-
-class Result(Protocol):
-    """A row's result."""
-
-    replayed: bool
-
-    @property
-    def response(self) -> Response:
-        """Set for a row that was done."""
-
-    @property
-    def error(self) -> errors_pb2.RowError:
-        """Set for a row that was refused."""
-
-
-class Results(Protocol):
-    """The results, one per row."""
-
-    def add(self) -> Result:
-        """One more."""
-
-
-class BatchResponse(Protocol):
-    """What every batch's response message has."""
-
-    @property
-    def results(self) -> Results:
-        """One per row."""
-
-    def SerializeToString(self) -> bytes: ...  # noqa: N802, D102 - protobuf's name
-
-
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[M]):
-    """One batch RPC: the singular mutation of its rows, its response, how many lines a row has."""
+    """One batch RPC: the singular mutation of its rows, how many lines a row has."""
 
     row: Mutation[M]
-    response: Callable[[], BatchResponse]
     lines: Callable[[M], int]
 
 
@@ -204,26 +167,32 @@ async def _independent(
 
 
 def _response(batch: Batch[M], outcomes: Sequence[Outcome]) -> bytes:
-    response, call = batch.response(), current.get()
+    """Put together of the rows' answers as they are: reading them in again would cost as much as
+    it took to write them."""
     error_bytes_max = ROW_ERRORS_BYTES_MAX // len(outcomes)
-    for outcome in outcomes:
-        result = response.results.add()
-        if isinstance(outcome, Exception):
-            refusal = (
-                outcome
-                if isinstance(outcome, DomainError)
-                else incident_of(batch.row.method, outcome)
-            )
-            _, status = errors.encode_refusal(refusal)
-            result.error.CopyFrom(errors.row_error_of(status, error_bytes_max))
-            call.row_refused(errors.name_of(result.error.reason))
-            continue
-        result.replayed = outcome.replayed
-        # Rows of their own may be parts of several commits; the last one says where to look.
-        call.batch_id = outcome.commit_id or call.batch_id
-        if outcome.code:
-            result.error.CopyFrom(errors.row_error_of(outcome.body, error_bytes_max))
-            call.row_refused(errors.name_of(result.error.reason))
-        else:
-            result.response.ParseFromString(outcome.body)
-    return response.SerializeToString()
+    results = [_result(batch, outcome, error_bytes_max) for outcome in outcomes]
+    return b"".join([wire.delimited(RESULTS, result) for result in results])
+
+
+def _result(batch: Batch[M], outcome: Outcome, error_bytes_max: int) -> bytes:
+    call = current.get()
+    if isinstance(outcome, Exception):
+        refusal = (
+            outcome if isinstance(outcome, DomainError) else incident_of(batch.row.method, outcome)
+        )
+        _, status = errors.encode_refusal(refusal)
+        return _error(status, error_bytes_max)
+    # Rows of their own may be parts of several commits; the last one says where to look.
+    call.batch_id = outcome.commit_id or call.batch_id
+    content = (
+        _error(outcome.body, error_bytes_max)
+        if outcome.code
+        else wire.delimited(RESPONSE, outcome.body)
+    )
+    return content + wire.true(REPLAYED) if outcome.replayed else content
+
+
+def _error(status: bytes, bytes_max: int) -> bytes:
+    error = errors.row_error_of(status, bytes_max)
+    current.get().row_refused(errors.name_of(error.reason))
+    return wire.delimited(ERROR, error.SerializeToString())

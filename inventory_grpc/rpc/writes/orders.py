@@ -14,15 +14,13 @@ _CREATE = Mutation(
     parse_orders.create_order,
     encode.order_in(orders_pb2.CreateOrderResponse),
 )
-_BATCH_CREATE = Batch(
-    _CREATE, orders_pb2.BatchCreateOrdersResponse, lambda row: max(len(row.lines), 1)
-)
+_BATCH_CREATE = Batch(_CREATE, lambda row: max(len(row.lines), 1))
 _UPDATE_STATUS = Mutation(
     f"{_SERVICE}/UpdateOrderStatus",
     parse_orders.update_order_status,
     encode.order_in(orders_pb2.UpdateOrderStatusResponse),
 )
-_BATCH_UPDATE_STATUS = Batch(_UPDATE_STATUS, orders_pb2.BatchUpdateOrderStatusResponse, lambda _: 1)
+_BATCH_UPDATE_STATUS = Batch(_UPDATE_STATUS, lambda _: 1)
 _SHIP = Mutation(
     f"{_SERVICE}/ShipOrder",
     parse_orders.ship_order,

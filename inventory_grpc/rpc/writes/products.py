@@ -14,9 +14,7 @@ _CREATE = Mutation(
     parse_products.create_product,
     encode.product_in(products_pb2.CreateProductResponse),
 )
-_BATCH_CREATE = Batch(
-    _CREATE, products_pb2.BatchCreateProductsResponse, lambda row: max(len(row.initial_stock), 1)
-)
+_BATCH_CREATE = Batch(_CREATE, lambda row: max(len(row.initial_stock), 1))
 _UPDATE = Mutation(
     f"{_SERVICE}/UpdateProduct",
     parse_products.update_product,

@@ -14,7 +14,7 @@ _ADJUST = Mutation(
     parse_stock.adjust_stock,
     encode.stock_change_in(stock_pb2.AdjustStockResponse),
 )
-_BATCH_ADJUST = Batch(_ADJUST, stock_pb2.BatchAdjustStockResponse, lambda _: 1)
+_BATCH_ADJUST = Batch(_ADJUST, lambda _: 1)
 _SET = Mutation(
     f"{_SERVICE}/SetStock",
     parse_stock.set_stock,
