@@ -22,6 +22,10 @@ _OPTIMISTIC: Final[Mapping[int, bool]] = {
 }
 
 
+_AT: Final = [f"lines[{index}]." for index in range(validate.LINES_MAX)]
+"""Where each line is, made once for all requests."""
+
+
 def allocation(value: int, found: Violations) -> AllocationStrategy:
     """The strategy; PRIORITY by default."""
     return validate.enum(value, _ALLOCATIONS, found, "", "allocation")
@@ -36,11 +40,9 @@ def demand_lines(
     lines: Sequence[common_pb2.DemandLine], found: Violations
 ) -> tuple[commands.DemandLine, ...]:
     """1-100 lines; an empty location_id stays empty: the strategy chooses."""
-    looked_at = validate.count(lines, (1, validate.LINES_MAX), found, "lines")
-    return tuple(
-        _demand_line(line, found, f"lines[{index}].")
-        for index, line in enumerate(lines[:looked_at])
-    )
+    validate.count(lines, (1, validate.LINES_MAX), found, "lines")
+    # Ends with the places: no more lines are looked at than are allowed.
+    return tuple([_demand_line(line, found, at) for line, at in zip(lines, _AT)])  # noqa: B905
 
 
 def line_quantities(

@@ -5,7 +5,7 @@ A command made while violations were found is not valid; the caller drops it.
 
 from inventory_grpc.domain import commands
 from inventory_grpc.domain.model import Money, ProductKey
-from inventory_grpc.rpc import validate
+from inventory_grpc.rpc import validate, validate_values
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.v1 import products_pb2
 
@@ -102,7 +102,7 @@ def _description(product: products_pb2.Product, found: Violations) -> str:
 def _price(product: products_pb2.Product, found: Violations) -> Money | None:
     if not product.HasField("price"):
         return None
-    return validate.price(product.price, found, "product.", "price")
+    return validate_values.price(product.price, found, "product.", "price")
 
 
 def _initial_stock(

@@ -11,19 +11,16 @@ looked at. Rules: the contract's ground rules (units, characters, limits).
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.errors import InvalidFields, Violation
 from inventory_grpc.domain.model import (
     DEFAULT_LOCATION,
     QUANTITY_MAX,
     Labels,
-    Money,
     ProductKey,
 )
 from inventory_grpc.v1 import common_pb2
@@ -47,7 +44,6 @@ _SKU = re.compile(r"[A-Za-z0-9._/-]{1,64}").fullmatch
 _SKU_PREFIX = re.compile(r"[A-Za-z0-9._/-]{0,64}").fullmatch
 _LOCATION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
 _LABEL_KEY = re.compile(r"[a-z0-9._-]{1,63}").fullmatch
-_CURRENCY = re.compile(r"[A-Z]{3}").fullmatch
 # C0 and C1 controls but tab and newline (PostgreSQL cannot even store NUL), the bidirectional
 # embeddings, overrides and isolates, which make text read as something else, and lone surrogates.
 _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]").search
@@ -56,13 +52,6 @@ _UNCLEAN_DESCRIPTION = (
     "must not contain control characters other than tab and newline, "
     "nor bidirectional overrides or isolates"
 )
-
-_MONEY_UNITS_MAX = 999_999_999_999
-_NANOS_STEP = 100_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# What google.protobuf.Timestamp allows: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z.
-_LATEST = datetime.max.replace(tzinfo=UTC)
-_SECONDS_MIN, _SECONDS_MAX = -62_135_596_800, 253_402_300_799
 
 E = TypeVar("E")
 
@@ -115,7 +104,10 @@ def sku_prefix(value: str, found: Violations, at: str, name: str) -> str:
 def product_key(value: common_pb2.ProductKey, found: Violations, at: str, name: str) -> ProductKey:
     """A required key: a product_id or a SKU."""
     if product_id := value.product_id:
-        return ProductKey(uuid(product_id, found, at, f"{name}.product_id"))
+        try:
+            return _key_by_id(product_id)
+        except ValueError:
+            return ProductKey(uuid(product_id, found, at, f"{name}.product_id"))
     if code := value.sku:
         return ProductKey("", sku(code, found, at, f"{name}.sku"))
     match value.WhichOneof("key"):
@@ -126,6 +118,15 @@ def product_key(value: common_pb2.ProductKey, found: Violations, at: str, name: 
         case "sku":
             found.add(f"{at}{name}.sku", "must be 1-64 of A-Z a-z 0-9 . _ - /")
     return ProductKey()
+
+
+@lru_cache(maxsize=16_384)
+def _key_by_id(product_id: str) -> ProductKey:
+    """Kept, because the same products are asked for again and again; raises ValueError, of which
+    nothing is kept, if it is no UUID."""
+    if not _UUID(product_id):
+        raise ValueError
+    return ProductKey(product_id.lower())
 
 
 def location_id(value: str, found: Violations, at: str, name: str) -> str:
@@ -218,47 +219,11 @@ def labels(value: Mapping[str, str], found: Violations, at: str, name: str) -> L
     return dict(value)
 
 
-def money(value: common_pb2.Money, found: Violations, at: str, name: str) -> Money:
-    """An amount of either sign, at most 999,999,999,999.9999, to four decimals."""
-    units, nanos = value.units, value.nanos
-    if not _CURRENCY(value.currency_code):
-        found.add(f"{at}{name}.currency_code", "must be three capital letters")
-    if abs(units) > _MONEY_UNITS_MAX:
-        found.add(f"{at}{name}.units", "must be at most 999,999,999,999 in size")
-    if abs(nanos) > 999_999_999:
-        found.add(f"{at}{name}.nanos", "must be -999,999,999 .. 999,999,999")
-    elif nanos % _NANOS_STEP:
-        found.add(f"{at}{name}.nanos", "must be a multiple of 100,000: four decimals are kept")
-    if (units > 0 > nanos) or (units < 0 < nanos):
-        found.add(f"{at}{name}.nanos", "must have the sign of units")
-    return Money(value.currency_code, Decimal(units * 10_000 + nanos // _NANOS_STEP).scaleb(-4))
-
-
-def price(value: common_pb2.Money, found: Violations, at: str, name: str) -> Money:
-    """An amount of 0 or more."""
-    amount = money(value, found, at, name)
-    if value.units < 0 or (value.units == 0 and value.nanos < 0):
-        found.add(at + name, "must not be negative")
-    return amount
-
-
 def page_size(value: int, found: Violations, at: str, name: str) -> int:
     """Rows per page: 0 = 50, more than 1000 = 1000."""
     if value < 0:
         found.add(at + name, "must not be negative")
     return min(value, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT
-
-
-def timestamp(value: Timestamp, found: Violations, at: str, name: str) -> datetime:
-    """A bound, rounded up to microseconds, so that what is stored compares as with the moment."""
-    if not _SECONDS_MIN <= value.seconds <= _SECONDS_MAX:
-        found.add(f"{at}{name}.seconds", "must be between the years 0001 and 9999")
-        return _EPOCH
-    if not 0 <= value.nanos <= 999_999_999:
-        found.add(f"{at}{name}.nanos", "must be 0 .. 999,999,999")
-        return _EPOCH
-    second = _EPOCH + timedelta(seconds=value.seconds)
-    return second + min(timedelta(microseconds=-(-value.nanos // 1000)), _LATEST - second)
 
 
 def enum(value: int, known: Mapping[int, E], found: Violations, at: str, name: str) -> E:

@@ -22,7 +22,7 @@ from inventory_grpc.domain.reads import (
     StockLevelQuery,
 )
 from inventory_grpc.domain.status import HoldStatus, OrderStatus
-from inventory_grpc.rpc import validate
+from inventory_grpc.rpc import validate, validate_values
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.v1 import (
     changes_pb2,
@@ -157,7 +157,7 @@ def _product(given: common_pb2.ProductKey | None, found: Violations) -> ProductK
 
 
 def _time(given: Timestamp | None, found: Violations, name: str) -> datetime | None:
-    return None if given is None else validate.timestamp(given, found, _AT, name)
+    return None if given is None else validate_values.timestamp(given, found, _AT, name)
 
 
 def _prices(
@@ -165,9 +165,9 @@ def _prices(
 ) -> tuple[Money | None, Money | None]:
     least = most = None
     if given.HasField("min_price"):
-        least = validate.price(given.min_price, found, _AT, "min_price")
+        least = validate_values.price(given.min_price, found, _AT, "min_price")
     if given.HasField("max_price"):
-        most = validate.price(given.max_price, found, _AT, "max_price")
+        most = validate_values.price(given.max_price, found, _AT, "max_price")
     if least is not None and most is not None and least.currency != most.currency:
         found.add("filter.max_price.currency_code", "must be the currency of min_price")
     return least, most

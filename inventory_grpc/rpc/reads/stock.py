@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.model import StockLevel
 from inventory_grpc.domain.reads import AsOf, Availability, MovementGroup
-from inventory_grpc.rpc import convert, validate
+from inventory_grpc.rpc import convert, validate, validate_values
 from inventory_grpc.rpc.reads import filters
 from inventory_grpc.rpc.reads.answers import (
     Call,
@@ -145,7 +145,7 @@ def _as_of(request: _AsOfRequest, found: Violations) -> AsOf | None:
         case None:
             return None
         case "as_of_time":
-            moment = validate.timestamp(request.as_of_time, found, "", "as_of_time")
+            moment = validate_values.timestamp(request.as_of_time, found, "", "as_of_time")
             is_rounded_up = request.as_of_time.nanos % 1000 > 0
             return AsOf(moment - _MICROSECOND if is_rounded_up else moment)
         case "as_of_movement_id":

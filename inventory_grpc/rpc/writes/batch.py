@@ -84,8 +84,10 @@ async def submit_batch(
     """The response's bytes, or b"" once the context has a refusal's status. Raises DomainError."""
     found = Violations()
     mode = validate.enum(message.mode, _MODES, found, "", "mode")
-    _check_size(batch, message.requests, found)
-    rows = await _parse_all(batch.row, message)
+    # Held, because protobuf makes its rows anew for whoever asks.
+    messages = list(message.requests)
+    _check_size(batch, messages, found)
+    rows = await _parse_all(batch.row, messages, validate_only=message.validate_only)
     if mode is Mode.INDEPENDENT:
         found.refuse_if_any()
         outcomes = await _independent(mutations, rows, context)
@@ -113,26 +115,26 @@ def _check_size(batch: Batch[M], rows: Sequence[M], found: Violations) -> None:
 
 
 async def _parse_all(
-    row: Mutation[M], message: BatchMessage[M]
+    row: Mutation[M], messages: Sequence[M], *, validate_only: bool
 ) -> Sequence[Request | InvalidFields]:
     """Ten thousand lines take some 50 ms, in which other calls get their turns."""
     parsed = []
-    for index, each in enumerate(message.requests, start=1):
-        parsed.append(_parse(row, each, message.validate_only))
+    for index, each in enumerate(messages, start=1):
+        parsed.append(_parse(row, each, validate_only=validate_only))
         if index % ROWS_PER_TURN == 0:
             await asyncio.sleep(0)
     return parsed
 
 
-def _parse(row: Mutation[M], message: M, validate_only: bool) -> Request | InvalidFields:  # noqa: FBT001
+def _parse(row: Mutation[M], message: M, *, validate_only: bool) -> Request | InvalidFields:
     found = Violations()
     command = row.parse(message, found)
-    validate.optional_uuid(message.request_id, found, "", "request_id")
+    request_id = validate.optional_uuid(message.request_id, found, "", "request_id")
     if message.validate_only:
         found.add("validate_only", "must not be set on a row; set it on the batch")
     if found.found:
         return InvalidFields(found.found)
-    return row.request(message, command, validate_only=validate_only)
+    return row.request(message, command, request_id, validate_only=validate_only)
 
 
 def _all_well_formed(

@@ -56,11 +56,12 @@ class Mutation(Generic[M]):
         fingerprint.update(message.SerializeToString(deterministic=True))
         return fingerprint.digest()
 
-    def request(self, message: M, command: Command, *, validate_only: bool) -> Request:
+    def request(
+        self, message: M, command: Command, request_id: str, *, validate_only: bool
+    ) -> Request:
         """Ready for the write path; with a request id in any case, so that re-runs are safe."""
-        request_id = message.request_id.lower() or str(uuid_utils.uuid7())
-        fingerprint = self.fingerprint(message)
-        caller = current.get().caller.name
+        caller, fingerprint = current.get().caller.name, self.fingerprint(message)
+        request_id = request_id or str(uuid_utils.uuid7())
         return Request(caller, request_id, fingerprint, command, self.encode, validate_only)
 
 
@@ -70,12 +71,11 @@ async def submit(
     """The response's bytes, or b"" once the context has a refusal's status. Raises DomainError."""
     found = Violations()
     command = mutation.parse(message, found)
-    validate.optional_uuid(message.request_id, found, "", "request_id")
+    request_id = validate.optional_uuid(message.request_id, found, "", "request_id")
     found.refuse_if_any()
-    has_request_id = message.request_id != ""
-    request = mutation.request(message, command, validate_only=message.validate_only)
+    request = mutation.request(message, command, request_id, validate_only=message.validate_only)
     current.get().request_id = request.request_id
-    if not has_request_id:
+    if not request_id:
         reply.add_trailers(context, [(reply.REQUEST_ID, request.request_id)])
     answer = await mutations.execute(request, reply.time_left(context))
     return _answer(answer, context)

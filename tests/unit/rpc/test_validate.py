@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from inventory_grpc.domain.errors import InvalidFields
 from inventory_grpc.domain.model import Money, ProductKey
-from inventory_grpc.rpc import validate
+from inventory_grpc.rpc import validate, validate_values
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.v1 import common_pb2
 
@@ -140,7 +140,7 @@ def test_labels_are_at_most_64_of_short_plain_keys() -> None:
 def test_money_is_exact_to_four_decimals(units: int, nanos: int, amount: str) -> None:
     sent = common_pb2.Money(currency_code="EUR", units=units, nanos=nanos)
     found = Violations()
-    assert validate.money(sent, found, "", "price") == Money("EUR", Decimal(amount))
+    assert validate_values.money(sent, found, "", "price") == Money("EUR", Decimal(amount))
     assert not found.found
 
 
@@ -164,13 +164,13 @@ def test_malformed_money_is_refused(
     currency: str, units: int, nanos: int, paths: list[str]
 ) -> None:
     sent = common_pb2.Money(currency_code=currency, units=units, nanos=nanos)
-    assert _violated(lambda found: validate.money(sent, found, "", "price")) == paths
+    assert _violated(lambda found: validate_values.money(sent, found, "", "price")) == paths
 
 
 @pytest.mark.parametrize(("units", "nanos"), [(-1, 0), (0, -100_000)])
 def test_a_price_is_not_negative(units: int, nanos: int) -> None:
     sent = common_pb2.Money(currency_code="EUR", units=units, nanos=nanos)
-    assert _violated(lambda found: validate.price(sent, found, "", "price")) == ["price"]
+    assert _violated(lambda found: validate_values.price(sent, found, "", "price")) == ["price"]
 
 
 def test_a_page_has_50_rows_by_default_and_1000_at_most() -> None:
@@ -186,13 +186,13 @@ def test_a_bound_between_two_microseconds_is_the_later_one(nanos: int, microseco
     """What happened in the earlier one happened before the bound."""
     moment = Timestamp(seconds=1, nanos=nanos)
     expected = datetime(1970, 1, 1, 0, 0, 1, microseconds, tzinfo=UTC)
-    assert validate.timestamp(moment, Violations(), "", "start_time") == expected
+    assert validate_values.timestamp(moment, Violations(), "", "start_time") == expected
 
 
 def test_a_bound_just_before_a_second_is_that_second() -> None:
     moment = Timestamp(seconds=1, nanos=999_999_001)
     expected = datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
-    assert validate.timestamp(moment, Violations(), "", "start_time") == expected
+    assert validate_values.timestamp(moment, Violations(), "", "start_time") == expected
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,16 @@ def test_a_bound_just_before_a_second_is_that_second() -> None:
 )
 def test_a_moment_outside_the_calendar_is_refused(seconds: int, nanos: int) -> None:
     moment = Timestamp(seconds=seconds, nanos=nanos)
-    assert len(_violated(lambda found: validate.timestamp(moment, found, "f.", "start_time"))) == 1
+    assert (
+        len(_violated(lambda found: validate_values.timestamp(moment, found, "f.", "start_time")))
+        == 1
+    )
 
 
 @pytest.mark.parametrize("seconds", [253_402_300_799, -62_135_596_800])
 def test_the_first_and_last_moment_of_the_calendar_are_accepted(seconds: int) -> None:
     moment = Timestamp(seconds=seconds, nanos=999_999_999)
-    assert _violated(lambda found: validate.timestamp(moment, found, "", "t")) == []
+    assert _violated(lambda found: validate_values.timestamp(moment, found, "", "t")) == []
 
 
 @pytest.mark.parametrize("number", [0, 3, -1, 2**31 - 1])
