@@ -7,7 +7,7 @@ decision, rolls the books back to the mark set before it and harms no neighbour.
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from inventory_grpc.domain.consistency import LedgerFacts
 from inventory_grpc.domain.entries import (
@@ -37,7 +37,7 @@ from inventory_grpc.domain.model import (
 )
 from inventory_grpc.domain.status import HoldStatus
 
-_MISSING = object()
+_MISSING: Final = object()
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -68,6 +68,7 @@ class Books:
         self.ledger_facts: dict[LevelKey, LedgerFacts] = {}
         """Of levels to repair."""
         self.answers: dict[AnswerKey, StoredAnswer] = {}
+        """Of earlier transactions."""
         self.movements: list[StockMovement] = []
         self.product_events: list[ProductEvent] = []
         self.events: list[OrderEvent] = []
@@ -83,7 +84,8 @@ class Books:
         self.new_levels: dict[LevelKey, None] = {}
         self.unsettled: set[str] = set()
         """Products made since ``settle``: whether they will exist is not known yet."""
-        self._journal: list[tuple[Any, Any, Any]] = []
+        self._journal: list[tuple[dict[Any, Any], Any, Any] | list[Any]] = []
+        """A dict, its key and what was there before, or a list that got longer by one."""
 
     # -- what was read -------------------------------------------------------------------------
 
@@ -116,10 +118,12 @@ class Books:
         """Undo everything since ``mark``."""
         journal = self._journal
         while len(journal) > mark:
-            holder, key, before = journal.pop()
-            if key is _MISSING:
-                holder.pop()
-            elif before is _MISSING:
+            entry = journal.pop()
+            if isinstance(entry, list):
+                entry.pop()
+                continue
+            holder, key, before = entry
+            if before is _MISSING:
                 del holder[key]
             else:
                 holder[key] = before
@@ -129,7 +133,7 @@ class Books:
         holder[key] = value
 
     def _append(self, holder: list[_V], value: _V) -> None:
-        self._journal.append((holder, _MISSING, None))
+        self._journal.append(holder)
         holder.append(value)
 
     def _changed(self, key: object, version_read: int) -> None:
@@ -248,10 +252,13 @@ class Books:
 
     def put_answer(self, key: AnswerKey, answer: StoredAnswer) -> None:
         """The answer to store with the effect it describes."""
-        self._set(self.answers, key, answer)
         self._set(self.new_answers, key, answer)
 
     # -- look-ups ------------------------------------------------------------------------------
+
+    def answer(self, key: AnswerKey) -> StoredAnswer | None:
+        """What the same request was answered, before or in this transaction."""
+        return self.new_answers.get(key) or self.answers.get(key)
 
     def item(self, key: ProductKey) -> Item | None:
         """The live product that ``key`` names."""

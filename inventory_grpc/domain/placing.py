@@ -48,18 +48,18 @@ def total_of(priced: Iterable[tuple[Money | None, int]]) -> Money | None:
 
     Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28.
     """
-    amounts: dict[str, Decimal] = {}
-    for price, units in priced:
-        if price is not None:
-            amounts[price.currency] = price.amount * units + amounts.get(price.currency, _ZERO)
-    if not amounts:
+    amounts = [
+        (price.currency, price.amount * units) for price, units in priced if price is not None
+    ]
+    currencies = {currency for currency, _ in amounts}
+    if not currencies:
         return None
-    if len(amounts) > 1:
-        raise CurrencyMismatch(sorted(amounts))
-    [(currency, amount)] = amounts.items()
+    if len(currencies) > 1:
+        raise CurrencyMismatch(sorted(currencies))
+    amount = sum([amount for _, amount in amounts], _ZERO)
     if amount > AMOUNT_MAX:
         raise TotalTooLarge(f"{amount:f}")
-    return Money(currency, amount)
+    return Money(amounts[0][0], amount)
 
 
 def _promise(

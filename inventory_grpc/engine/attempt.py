@@ -255,10 +255,10 @@ class _Decision:
     def _answer(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
         """``dry`` has what earlier rows of a validate_only group would have stored; what others
         stored is none of its business."""
-        known = dry if request.validate_only else self.books.answers
-        stored = known.get(_key(request))
+        key = _key(request)
+        stored = dry.get(key) if request.validate_only else self.books.answer(key)
         if stored is None:
-            return self._decided(request, dry)
+            return self._decided(request, key, dry)
         if stored.fingerprint != request.fingerprint:
             raise _RefusedError(Answer(*self.encode_refusal(RequestIdReused(request.request_id))))
         answer = Answer(stored.code, stored.body, replayed=True)
@@ -266,7 +266,9 @@ class _Decision:
             raise _RefusedError(answer)
         return answer
 
-    def _decided(self, request: Request, dry: dict[AnswerKey, StoredAnswer]) -> Answer:
+    def _decided(
+        self, request: Request, key: AnswerKey, dry: dict[AnswerKey, StoredAnswer]
+    ) -> Answer:
         mark = self.books.mark()
         context = Context(self.now, self.ids, request.caller, request.request_id, self.budget)
         try:
@@ -275,20 +277,23 @@ class _Decision:
             self.books.rollback(mark)
             code, body = self.encode_refusal(refusal)
             if code in _STORED_CODES or refusal.reason == _STORED_REASON:
-                self._store(request, code, body, dry)
+                self._store(request, key, StoredAnswer(request.fingerprint, code, body), dry)
             raise _RefusedError(Answer(code, body, commit_id=self.commit_id)) from None
         if request.validate_only:
             body = request.encode(without_new_ids(request.command, result))
         else:
             body = request.encode(result) + self.seal
-        self._store(request, 0, body, dry)
+        self._store(request, key, StoredAnswer(request.fingerprint, 0, body), dry)
         return Answer(0, body, commit_id=self.commit_id)
 
     def _store(
-        self, request: Request, code: int, body: bytes, dry: dict[AnswerKey, StoredAnswer]
+        self,
+        request: Request,
+        key: AnswerKey,
+        answer: StoredAnswer,
+        dry: dict[AnswerKey, StoredAnswer],
     ) -> None:
-        answer = StoredAnswer(request.fingerprint, code, body)
         if request.validate_only:
-            dry[_key(request)] = answer
+            dry[key] = answer
         else:
-            self.books.put_answer(_key(request), answer)
+            self.books.put_answer(key, answer)
