@@ -30,7 +30,7 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     InsufficientStock, QuantityLimit."""
     lines = command.lines
     found = lookup.items(books, [line.product for line in lines])
-    lookup.check_locations(books, [line.location_id for line in lines if line.location_id])
+    lookup.check_locations(books, [line.location_id for line in lines])
     total = total_of([(item.price, line.quantity) for item, line in zip(found, lines, strict=True)])
     shares = allocate(books, context.now, lines, found, command.allocation)
     order_id = context.ids.next()

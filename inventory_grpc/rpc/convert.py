@@ -2,7 +2,8 @@
 
 Every function fills ``into``, a fresh message (for example ``response.orders.add()``), and returns
 it; without ``into`` it makes one. Attributes are set one by one because that costs half of what
-keyword constructors do (9 instead of 15 µs for an order of two lines).
+keyword constructors do (9 instead of 15 µs for an order of two lines). To set what is empty
+anyway changes nothing, and is left out where orders are made.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -172,14 +173,17 @@ def order(source: model.Order, into: orders_pb2.Order | None = None) -> orders_p
         order_line(line, lines.add())
     if source.total is not None:
         money(source.total, target.total)
-    target.customer_reference = source.customer_reference
+    if source.customer_reference:
+        target.customer_reference = source.customer_reference
     if source.labels:
         target.labels.update(source.labels)
-    target.hold_id = source.hold_id
+    if source.hold_id:
+        target.hold_id = source.hold_id
     target.version = source.version
     target.create_time.CopyFrom(timestamp(source.create_time))
     target.update_time.CopyFrom(timestamp(source.update_time))
-    target.status_reason = source.status_reason
+    if source.status_reason:
+        target.status_reason = source.status_reason
     return target
 
 
@@ -196,9 +200,10 @@ def order_line(
     target.quantity = source.quantity
     if source.unit_price is not None:
         money(source.unit_price, target.unit_price)
-    target.shipped_quantity = source.shipped
-    target.cancelled_quantity = source.cancelled
-    target.returned_quantity = source.returned
+    if source.shipped or source.cancelled:
+        target.shipped_quantity = source.shipped
+        target.cancelled_quantity = source.cancelled
+        target.returned_quantity = source.returned
     return target
 
 

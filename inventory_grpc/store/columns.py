@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from inventory_grpc.domain.model import Labels, Money
 from inventory_grpc.store.statements import array
@@ -35,6 +36,8 @@ def labels_json(labels: Labels) -> str:
     return json.dumps(dict(labels)) if labels else "{}"
 
 
-def pairs_json(pairs: Sequence[tuple[int, int]]) -> str:
-    """What json.dumps would write of pairs of numbers, at a quarter of its cost."""
+@lru_cache(maxsize=4096)
+def pairs_json(pairs: tuple[tuple[int, int], ...]) -> str:
+    """What json.dumps would write of pairs of numbers, at a quarter of its cost; kept, because
+    many orders are of one unit of everything."""
     return f"[{','.join([f'[{first},{second}]' for first, second in pairs])}]"

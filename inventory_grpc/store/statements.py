@@ -70,8 +70,13 @@ class Statement:
 
 def array(values: Iterable[str | int | None]) -> str:
     """An array literal of values that need no quoting: ids, numbers, currencies; None is NULL."""
-    # No id, number or currency holds the letters of None; a test per value costs more.
-    return f"{{{','.join(map(str, values))}}}".replace("None", "NULL")
+    items = list(values)
+    try:
+        # Ids alone, which most columns are, take a tenth of what the other way does.
+        return f"{{{','.join(items)}}}"  # type: ignore[arg-type]
+    except TypeError:
+        # No id, number or currency holds the letters of None; a test per value costs more.
+        return f"{{{','.join(map(str, items))}}}".replace("None", "NULL")
 
 
 def text_array(values: Iterable[str]) -> str:
@@ -89,7 +94,7 @@ def alike(values: Sequence[_V], encode: Callable[[Sequence[_V]], str] = array) -
     """Of rows, of which there has to be one. To compare a value takes a hundredth of the time that
     it takes to write and read it."""
     first = values[0]
-    if values.count(first) == len(values):
+    if values[-1] == first and values.count(first) == len(values):
         return Alike("{}", first)
     return Alike(encode(values), None)
 
@@ -104,7 +109,7 @@ def parameters(columns: Sequence[Column]) -> tuple[Value, ...]:
 
 def bytes_array(values: Iterable[bytes]) -> str:
     """An array literal of byte strings."""
-    return "{" + ",".join(f'"\\\\x{value.hex()}"' for value in values) + "}"
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
 
 
 def column_types(table: Table, columns: Iterable[str]) -> dict[str, str]:
