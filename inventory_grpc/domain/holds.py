@@ -75,8 +75,7 @@ def create(books: Books, command: CreateHold, context: Context) -> Hold:
     """Raises ProductNotFound, LocationNotFound, HoldBudgetExceeded, InsufficientStock,
     QuantityLimit."""
     lines = command.lines
-    found = lookup.items(books, (line.product for line in lines))
-    lookup.check_locations(books, [line.location_id for line in lines if line.location_id])
+    found = lookup.demanded(books, lines)
     _check_one_hold(context, command)
     partial = command.allow_partial
     shares = allocate(books, context.now, lines, found, command.allocation, partial=partial)
@@ -246,7 +245,8 @@ def _order(books: Books, context: Context, hold: Hold, units: Units, command: Co
     sent = {line.line_number: index for index, line in enumerate(command.lines)}
     chosen = [line for line in hold.lines if line.line_number in units]
     prices = [books.items[line.product_id].price for line in chosen]
-    total = total_of(zip(prices, (units[line.line_number] for line in chosen), strict=True))
+    taken = [units[line.line_number] for line in chosen]
+    total = total_of([*zip(prices, taken, strict=True)])
     order_id = context.ids.next()
     lines: list[OrderLine] = []
     for number, (line, price) in enumerate(zip(chosen, prices, strict=True), start=1):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from inventory_grpc.domain.books import Books
+from inventory_grpc.domain.commands import DemandLine
 from inventory_grpc.domain.entries import Item
 from inventory_grpc.domain.errors import (
     HoldNotFound,
@@ -26,6 +27,27 @@ def items(books: Books, keys: Iterable[ProductKey]) -> list[Item]:
             found.append(item)
     if missing:
         raise ProductNotFound.of(*missing)
+    return found
+
+
+def demanded(books: Books, lines: Iterable[DemandLine]) -> list[Item]:
+    """The live product of each line. Raises ProductNotFound with every unknown key, or else
+    LocationNotFound with every unknown or deleted location."""
+    found: list[Item] = []
+    unknown: dict[ProductKey, None] = {}
+    nowhere: dict[str, None] = {}
+    for line in lines:
+        item, place = books.item(line.product), line.location_id
+        if item is None:
+            unknown[line.product] = None
+        else:
+            found.append(item)
+        if place and books.site(place) is None:
+            nowhere[place] = None
+    if unknown:
+        raise ProductNotFound.of(*unknown)
+    if nowhere:
+        raise LocationNotFound(list(nowhere))
     return found
 
 

@@ -1,6 +1,6 @@
 """Placing an order: allocate every line or refuse with what is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -29,8 +29,7 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     """Raises ProductNotFound, LocationNotFound, CurrencyMismatch, TotalTooLarge,
     InsufficientStock, QuantityLimit."""
     lines = command.lines
-    found = lookup.items(books, [line.product for line in lines])
-    lookup.check_locations(books, [line.location_id for line in lines])
+    found = lookup.demanded(books, lines)
     total = total_of([(item.price, line.quantity) for item, line in zip(found, lines, strict=True)])
     shares = allocate(books, context.now, lines, found, command.allocation)
     order_id = context.ids.next()
@@ -43,23 +42,24 @@ def place_order(books: Books, command: PlaceOrder, context: Context) -> Order:
     return order
 
 
-def total_of(priced: Iterable[tuple[Money | None, int]]) -> Money | None:
+def total_of(priced: Sequence[tuple[Money | None, int]]) -> Money | None:
     """Of (unit price, units); None if nothing has a price. Raises CurrencyMismatch, TotalTooLarge.
 
     Exact: 100 lines of 10^9 units at 10^12 with four decimals need 27 digits, Decimal has 28.
     """
-    amounts = [
-        (price.currency, price.amount * units) for price, units in priced if price is not None
-    ]
-    currencies = {currency for currency, _ in amounts}
-    if not currencies:
+    amount, currency = _ZERO, None
+    for price, units in priced:
+        if price is not None:
+            if price.currency != currency:
+                if currency is not None:
+                    raise CurrencyMismatch(sorted({each.currency for each, _ in priced if each}))
+                currency = price.currency
+            amount += price.amount * units
+    if currency is None:
         return None
-    if len(currencies) > 1:
-        raise CurrencyMismatch(sorted(currencies))
-    amount = sum([amount for _, amount in amounts], _ZERO)
     if amount > AMOUNT_MAX:
         raise TotalTooLarge(f"{amount:f}")
-    return Money(amounts[0][0], amount)
+    return Money(currency, amount)
 
 
 def _promise(

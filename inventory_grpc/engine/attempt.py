@@ -170,7 +170,7 @@ def _expire_due(
 
 def _is_answered(books: Books, group: Group) -> bool:
     """All of it, by an earlier transaction: nothing is left to decide."""
-    return all(
+    return bool(books.answers) and all(
         not request.validate_only and _key(request) in books.answers for request in group.requests
     )
 
