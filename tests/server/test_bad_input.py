@@ -120,7 +120,7 @@ def test_a_request_id_is_given_when_missing_and_replayed_when_known(world: World
     assert again == first
     assert dict(replay.trailing_metadata())["idempotent-replay"] == "true"
     row = world.server.orders.BatchCreateOrders(
-        orders_pb2.BatchCreateOrdersRequest(requests=[an_order(1, request_id=UNKNOWN_ID)])
+        orders_pb2.BatchCreateOrdersRequest(requests=[an_order(1, request_id=UNKNOWN_ID.upper())])
     ).results[0]
     assert row.replayed
     assert row.response == first

@@ -84,9 +84,7 @@ async def submit_batch(
     """The response's bytes, or b"" once the context has a refusal's status. Raises DomainError."""
     found = Violations()
     mode = validate.enum(message.mode, _MODES, found, "", "mode")
-    # Held, because protobuf makes its rows anew for whoever asks.
-    messages = list(message.requests)
-    _check_size(batch, messages, found)
+    messages = _few_enough(batch, message.requests, found)
     rows = await _parse_all(batch.row, messages, validate_only=message.validate_only)
     if mode is Mode.INDEPENDENT:
         found.refuse_if_any()
@@ -103,15 +101,19 @@ async def submit_batch(
     return _response(batch, answers)
 
 
-def _check_size(batch: Batch[M], rows: Sequence[M], found: Violations) -> None:
-    """Raises InvalidFields when there are so many that they are not looked at one by one."""
+def _few_enough(batch: Batch[M], rows: Sequence[M], found: Violations) -> Sequence[M]:
+    """The rows. Raises InvalidFields when there are so many, or so many lines, that they are not
+    looked at one by one."""
     validate.count(rows, (1, ROWS_MAX), found, "requests")
-    if len(rows) <= ROWS_MAX:
-        lines = sum(map(batch.lines, rows))
-        if lines <= LINES_MAX:
-            return
+    if len(rows) > ROWS_MAX:
+        found.refuse_if_any()
+    # Held, because protobuf makes its rows anew for whoever asks.
+    held = list(rows)
+    lines = sum(map(batch.lines, held))
+    if lines > LINES_MAX:
         found.add("requests", f"have {lines:,} lines, at most {LINES_MAX:,} are allowed")
-    found.refuse_if_any()
+        found.refuse_if_any()
+    return held
 
 
 async def _parse_all(

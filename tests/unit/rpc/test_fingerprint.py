@@ -6,7 +6,7 @@ import pytest
 
 from inventory_grpc.domain.caller import Caller, Role
 from inventory_grpc.domain.commands import Command
-from inventory_grpc.rpc import encode, parse_orders, validate
+from inventory_grpc.rpc import encode, parse_orders
 from inventory_grpc.rpc.calls import Call, current
 from inventory_grpc.rpc.validate import Violations
 from inventory_grpc.rpc.writes.submit import Mutation
@@ -70,13 +70,12 @@ def test_another_payload_or_method_has_another_fingerprint() -> None:
 
 
 @pytest.mark.parametrize("validate_only", [False, True])
-def test_a_request_id_goes_on_in_lower_case_and_is_made_when_missing(validate_only: bool) -> None:
+def test_a_request_id_goes_on_as_it_is_and_is_made_when_missing(validate_only: bool) -> None:
     current.set(Call(CREATE.method, Caller("shop", Role.WRITER)))
     given, missing = _request(request_id=ID), _request()
-    request_id = validate.optional_uuid(ID, Violations(), "", "request_id")
-    with_id = CREATE.request(given, _command(given), request_id, validate_only=validate_only)
+    with_id = CREATE.request(given, _command(given), ID, validate_only=validate_only)
     without = CREATE.request(missing, _command(missing), "", validate_only=validate_only)
-    assert with_id.request_id == ID.lower()
+    assert with_id.request_id == ID
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}", without.request_id)
     assert with_id.fingerprint == without.fingerprint
     assert with_id.validate_only is validate_only
