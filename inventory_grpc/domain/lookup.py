@@ -1,6 +1,6 @@
 """Existence: every name in a command is looked up before anything else is decided."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from inventory_grpc.domain.books import Books
 from inventory_grpc.domain.commands import DemandLine
@@ -30,24 +30,11 @@ def items(books: Books, keys: Iterable[ProductKey]) -> list[Item]:
     return found
 
 
-def demanded(books: Books, lines: Iterable[DemandLine]) -> list[Item]:
+def demanded(books: Books, lines: Sequence[DemandLine]) -> list[Item]:
     """The live product of each line. Raises ProductNotFound with every unknown key, or else
     LocationNotFound with every unknown or deleted location."""
-    found: list[Item] = []
-    unknown: dict[ProductKey, None] = {}
-    nowhere: dict[str, None] = {}
-    for line in lines:
-        item, place = books.item(line.product), line.location_id
-        if item is None:
-            unknown[line.product] = None
-        else:
-            found.append(item)
-        if place and books.site(place) is None:
-            nowhere[place] = None
-    if unknown:
-        raise ProductNotFound.of(*unknown)
-    if nowhere:
-        raise LocationNotFound(list(nowhere))
+    found = items(books, [line.product for line in lines])
+    check_locations(books, [line.location_id for line in lines])
     return found
 
 

@@ -200,6 +200,7 @@ def order_line(
     target.quantity = source.quantity
     if source.unit_price is not None:
         money(source.unit_price, target.unit_price)
+    # Nothing is returned that was not shipped.
     if source.shipped or source.cancelled:
         target.shipped_quantity = source.shipped
         target.cancelled_quantity = source.cancelled

@@ -22,8 +22,8 @@ _OPTIMISTIC: Final[Mapping[int, bool]] = {
 }
 
 
-_AT: Final = [f"lines[{index}]." for index in range(validate.LINES_MAX)]
-"""Where each line is, made once for all requests."""
+_DEMANDED_AT: Final = [f"lines[{index}]." for index in range(validate.LINES_MAX)]
+"""Where each line of a new order or hold is, made once for all of them."""
 
 
 def allocation(value: int, found: Violations) -> AllocationStrategy:
@@ -42,7 +42,8 @@ def demand_lines(
     """1-100 lines; an empty location_id stays empty: the strategy chooses."""
     validate.count(lines, (1, validate.LINES_MAX), found, "lines")
     # Ends with the places: no more lines are looked at than are allowed.
-    return tuple([_demand_line(line, found, at) for line, at in zip(lines, _AT)])  # noqa: B905
+    at_each = zip(lines, _DEMANDED_AT, strict=False)
+    return tuple([_demand_line(line, found, at) for line, at in at_each])
 
 
 def line_quantities(

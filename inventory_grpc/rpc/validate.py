@@ -122,8 +122,8 @@ def product_key(value: common_pb2.ProductKey, found: Violations, at: str, name: 
 
 @lru_cache(maxsize=16_384)
 def _key_by_id(product_id: str) -> ProductKey:
-    """Kept, because the same products are asked for again and again; raises ValueError, of which
-    nothing is kept, if it is no UUID."""
+    """A shared key: never change it. Kept, because the same products are asked for again and again;
+    raises ValueError, of which nothing is kept, if it is no UUID."""
     if not _UUID(product_id):
         raise ValueError
     return ProductKey(product_id.lower())

@@ -1,6 +1,7 @@
 """Form of the fields that are messages of their own: amounts of money and moments.
 
-Like the primitives of ``validate``.
+They take what the primitives of ``validate`` take, and like them still return a value of their type
+when they find a violation.
 """
 
 import re

@@ -15,12 +15,14 @@ def delimited(field: int, content: bytes) -> bytes:
 
 def true(field: int) -> bytes:
     """A bool that is set, as the field of this number, up to 15."""
+    assert field < 16, "its tag is one byte"
     return bytes([field << 3, 1])
 
 
 @lru_cache(maxsize=4096)
 def _head(field: int, length: int) -> bytes:
     """Tag and length; answers to the same kind of request are often as long as each other."""
+    assert field < 16, "its tag is one byte"
     head = bytearray([field << 3 | _DELIMITED])
     while length > 0x7F:
         head.append(length & 0x7F | 0x80)
