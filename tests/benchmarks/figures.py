@@ -62,7 +62,7 @@ def verdicts(samples: Samples) -> list[Verdict]:
         ),
         _of_costs(samples, plan.HOT, plan.TEXTBOOK_HOT),
         _of_costs(samples, plan.UNIFORM, plan.TEXTBOOK_UNIFORM),
-        *(_of_batch(samples, batch) for batch in (plan.BATCH_HOT, plan.BATCH_UNIFORM)),
+        *(_of_batch(samples, batch) for batch in plan.BATCHES),
         *(_of_holds(samples, hold, order) for hold, order in plan.HOLDS.items()),
         *(_of_reads(samples, read) for read in plan.READS),
     ]

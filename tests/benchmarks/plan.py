@@ -1,7 +1,7 @@
 """What is measured: scenarios, how long each, and what is wanted of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -109,6 +109,11 @@ UNIFORM_64: Final = Scenario(Workload.ORDER_UNIFORM, 64)
 # Four, so that the next batch is parsed and waits while one commits.
 BATCH_HOT: Final = Scenario(Workload.BATCH_HOT, 4, orders_per_call=ROWS_PER_BATCH)
 BATCH_UNIFORM: Final = Scenario(Workload.BATCH_UNIFORM, 4, orders_per_call=ROWS_PER_BATCH)
+BATCHES: Final = tuple(
+    replace(batch, target=target)
+    for batch in (BATCH_HOT, BATCH_UNIFORM)
+    for target in (Target.INVENTORY, Target.AFFINE)
+)
 TEXTBOOK_HOT: Final = Scenario(Workload.ORDER_HOT, 256, Target.TEXTBOOK)
 TEXTBOOK_UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256, Target.TEXTBOOK)
 
@@ -184,8 +189,7 @@ SCENARIOS: Final = (
     *_with_rivals(HOT),
     EMPTY,
     EMPTY_AFFINE,
-    BATCH_HOT,
-    BATCH_UNIFORM,
+    *BATCHES,
     TEXTBOOK_HOT,
     TEXTBOOK_UNIFORM,
 )
