@@ -2,8 +2,7 @@
 
 Every function fills ``into``, a fresh message (for example ``response.orders.add()``), and returns
 it; without ``into`` it makes one. Attributes are set one by one because that costs half of what
-keyword constructors do (9 instead of 15 µs for an order of two lines). To set what is empty
-anyway changes nothing, and is left out where orders are made.
+keyword constructors do (9 instead of 15 µs for an order of two lines).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -173,17 +172,14 @@ def order(source: model.Order, into: orders_pb2.Order | None = None) -> orders_p
         order_line(line, lines.add())
     if source.total is not None:
         money(source.total, target.total)
-    if source.customer_reference:
-        target.customer_reference = source.customer_reference
+    target.customer_reference = source.customer_reference
     if source.labels:
         target.labels.update(source.labels)
-    if source.hold_id:
-        target.hold_id = source.hold_id
+    target.hold_id = source.hold_id
     target.version = source.version
     target.create_time.CopyFrom(timestamp(source.create_time))
     target.update_time.CopyFrom(timestamp(source.update_time))
-    if source.status_reason:
-        target.status_reason = source.status_reason
+    target.status_reason = source.status_reason
     return target
 
 
@@ -200,11 +196,9 @@ def order_line(
     target.quantity = source.quantity
     if source.unit_price is not None:
         money(source.unit_price, target.unit_price)
-    # Nothing is returned that was not shipped.
-    if source.shipped or source.cancelled:
-        target.shipped_quantity = source.shipped
-        target.cancelled_quantity = source.cancelled
-        target.returned_quantity = source.returned
+    target.shipped_quantity = source.shipped
+    target.cancelled_quantity = source.cancelled
+    target.returned_quantity = source.returned
     return target
 
 
