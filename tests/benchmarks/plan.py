@@ -1,7 +1,7 @@
 """What is measured: scenarios, how long each, and what is wanted of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -107,11 +107,9 @@ UNIFORM: Final = Scenario(Workload.ORDER_UNIFORM, 256)
 HOT_64: Final = Scenario(Workload.ORDER_HOT, 64)
 UNIFORM_64: Final = Scenario(Workload.ORDER_UNIFORM, 64)
 # Four, so that the next batch is parsed and waits while one commits.
-BATCH_HOT: Final = Scenario(Workload.BATCH_HOT, 4, orders_per_call=ROWS_PER_BATCH)
-BATCH_UNIFORM: Final = Scenario(Workload.BATCH_UNIFORM, 4, orders_per_call=ROWS_PER_BATCH)
 BATCHES: Final = tuple(
-    replace(batch, target=target)
-    for batch in (BATCH_HOT, BATCH_UNIFORM)
+    Scenario(workload, 4, target, orders_per_call=ROWS_PER_BATCH)
+    for workload in (Workload.BATCH_HOT, Workload.BATCH_UNIFORM)
     for target in (Target.INVENTORY, Target.AFFINE)
 )
 TEXTBOOK_HOT: Final = Scenario(Workload.ORDER_HOT, 256, Target.TEXTBOOK)
